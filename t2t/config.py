@@ -1,0 +1,193 @@
+"""The configuration of a training run: every field of it, checked, and nothing hidden.
+
+Floor 2. The same names serve the command line (``--batch-tokens``), ``--set``, a YAML file and ``run.yaml``.
+
+>>> Config(mix="glue", steps=10).batch_tokens
+4096
+>>> Config(mix="glue", steps=10, batch_tokens=0)
+Traceback (most recent call last):
+...
+t2t.errors.UsageError: batch_tokens: expected at least 1, got 0
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from t2t.errors import UsageError, did_you_mean, visible
+from t2t.mixtures import POLICIES
+
+__all__ = ["CHANGEABLE", "Config", "from_mapping", "parse_setting"]
+
+# What may differ between a run and its resumption: nothing that decides what is learned.
+CHANGEABLE = (
+    "steps",
+    "epochs",
+    "minutes",
+    "log_every",
+    "eval_every",
+    "save_every",
+    "keep",
+    "eval_limit",
+    "by",
+    "split",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides a run. Lengths are tokens with the end token, rates are per step, times are minutes."""
+
+    # What is learned
+    mix: str | None = None
+    task: tuple[str, ...] = ()
+    prompt: str | None = None
+    source: str = "auto"
+    rates: str | None = None
+    cap: int | None = None
+    temperature: float | None = None
+    train_limit: int | None = None
+    # The model
+    model: str = "t2t-mini"
+    family: str | None = None
+    max_input: int = 512
+    max_target: int = 128
+    long_targets: str = "error"
+    dropout: float | None = None
+    precision: str = "auto"
+    pack: bool = False
+    # How long
+    steps: int | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+    # The step
+    batch_tokens: int = 4096
+    accumulate: int = 1
+    window: int = 4096
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup_steps: int = 0
+    optimizer: str = "adafactor"
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.0
+    # Evaluation and saving
+    split: str = "validation"
+    by: str = "write"
+    eval_every: int = 0
+    eval_limit: int | None = None
+    eval_tokens: int = 8192
+    best_metric: str = "average"
+    patience: int = 0
+    save_every: int = 0
+    keep: int = 2
+    log_every: int = 10
+    out: str | None = None
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_type(field.name, getattr(self, field.name))
+        for name, low in _LOWEST.items():
+            value = getattr(self, name)
+            if value is not None and not value >= low:
+                raise UsageError(f"{name}: expected at least {low}, got {value}", code="C01")
+        for name, allowed in _ALLOWED.items():
+            if getattr(self, name) not in allowed:
+                given = visible(getattr(self, name))
+                hint = _FP16 if name == "precision" and given == "fp16" else did_you_mean(given, filter(None, allowed))
+                raise UsageError(
+                    f'{name}: expected {" | ".join(str(a) for a in allowed if a)}, got "{given}"', fix=hint.strip(),
+                    code="M06" if hint == _FP16 else "C01",
+                )  # fmt: skip
+        if self.warmup_steps == 0 and self.schedule == "inverse_sqrt":
+            raise UsageError("schedule inverse_sqrt needs warmup_steps: it is flat until then", code="C01")
+
+    def check_trainable(self) -> Config:
+        """Return self if it says what to train on and for how long, else raise ``UsageError``."""
+        if bool(self.mix) == bool(self.task):
+            raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
+        if sum(length is not None for length in (self.steps, self.epochs, self.minutes)) != 1:
+            raise UsageError("say how long to train: one of --steps, --epochs, --minutes")
+        return self
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every field, tuples as lists."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+
+
+_FP16 = "T5 shapes overflow in fp16 (activations pass 65,504; they were trained in bf16). Use bf16 or fp32."
+_ALLOWED: dict[str, tuple[str | None, ...]] = {
+    "precision": ("auto", "fp32", "bf16"),
+    "long_targets": ("error", "cut"),
+    "by": ("write", "rank", "both"),
+    "rates": (None, *POLICIES[:3]),
+}
+_LOWEST: dict[str, float] = {
+    "batch_tokens": 1, "accumulate": 1, "window": 1, "steps": 1, "epochs": 1e-9, "minutes": 1e-9, "max_input": 2,
+    "max_target": 2, "learning_rate": 0, "warmup_steps": 0, "weight_decay": 0, "clip_norm": 0, "label_smoothing": 0,
+    "eval_every": 0, "save_every": 0, "keep": 1, "log_every": 1, "patience": 0, "seed": 0, "cap": 1,
+    "temperature": 1e-9, "train_limit": 1, "eval_limit": 1, "eval_tokens": 1, "dropout": 0,
+}  # fmt: skip
+_HINTS = typing.get_type_hints(Config)
+
+
+def _check_type(name: str, value: Any) -> None:
+    """Raise ``UsageError`` if ``value`` is not of the field's type; an int serves as a float."""
+    hint = _HINTS[name]
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    kinds = tuple(typing.get_origin(option) or option for option in options)
+    number = float in kinds and isinstance(value, int) and not isinstance(value, bool)
+    finite = not isinstance(value, float) or value - value == 0
+    good = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+    if not ((good or number) and finite):
+        wanted = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
+        raise UsageError(f"{name}: expected {wanted}, got {visible(value)!r}", code="C01")
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Parse ``key=value`` of ``--set``; the value is read as YAML, a comma-separated one as a list where needed.
+
+    >>> parse_setting("batch_tokens=512")
+    ('batch_tokens', 512)
+    """
+    import yaml
+
+    key, equals, raw = text.partition("=")
+    if not equals:
+        raise UsageError(f'--set expects key=value, got "{visible(text)}"', code="C01")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError:
+        raise UsageError(f'--set {visible(key)}: "{visible(raw)}" is not a value', code="C01") from None
+    # YAML 1.1 reads 1e-3 as a text, for want of a point.
+    if isinstance(value, str) and _HINTS.get(key) in (float, float | None):
+        try:
+            value = float(value)
+        except ValueError:
+            raise UsageError(f"{key}: expected a number, got {visible(value)!r}", code="C01") from None
+    return key, value
+
+
+def from_mapping(settings: Mapping[str, Any], where: str = "") -> Config:
+    """Return a configuration from names and values. Raise ``UsageError`` for an unknown name, with the closest one."""
+    known = [field.name for field in fields(Config)]
+    values: dict[str, Any] = {}
+    for raw, value in settings.items():
+        key = raw.replace("-", "_")
+        if key not in known:
+            raise UsageError(
+                f'unknown setting "{visible(raw)}"', where=where, fix=did_you_mean(key, known).strip(), code="C01"
+            )
+        if key == "task":
+            value = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        values[key] = value
+    try:
+        return Config(**values)
+    except UsageError as error:
+        raise UsageError(error.message, where=where or error.where, fix=error.fix, code=error.code) from None

@@ -1,0 +1,231 @@
+"""Mixes of tasks: rates, and the stream of examples drawn by them.
+
+Floor 2. `rates` turns a mix and the number of examples of each task into rates (Raffel et al. 2020, section 3.5.2);
+`Stream` draws by them. The stream is cut into windows: window w is a pure function of the seed, the rates and the
+cursors (how many examples each task had given before it), so resuming needs no replay.
+
+>>> rates(("a", "b"), {"a": 100, "b": 900}, policy="proportional", cap=300)
+{'a': 100.0, 'b': 300.0}
+>>> stream = Stream({"a": 3, "b": 9}, {"a": 1.0, "b": 1.0}, seed=0)
+>>> first = stream.window(0, (0, 0), size=4)
+>>> len(first.tasks), sum(first.cursors)
+(4, 4)
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t2t import strict_yaml
+from t2t.errors import DataError, UsageError, did_you_mean, visible
+from t2t.names import check_name
+from t2t.paths import task_folders
+from t2t.tasks import task
+from t2t.types import Mixture
+
+__all__ = ["POLICIES", "Mix", "Stream", "Window", "mix", "mixes", "mixture", "rates"]
+
+POLICIES = ("proportional", "temperature", "equal", "explicit")
+_KEYS = ("title", "rates", "cap", "temperature", "tasks", "evaluate", "together", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A mix as it is defined: before anything is counted.
+
+    ``entries`` are tasks or other mixes, with explicit rates where the policy is ``explicit``; ``evaluate`` are tasks
+    that are only scored; ``together`` lists groups of tasks that count as one in the average.
+    """
+
+    name: str
+    title: str
+    policy: str
+    entries: Mapping[str, float]
+    evaluate: tuple[str, ...] = ()
+    cap: int | None = None
+    temperature: float = 1.0
+    together: tuple[tuple[str, ...], ...] = ()
+    source: str = ""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Every task that is trained on, nested mixes flattened, in order."""
+        names = [name if "/" in name else mix(name).tasks for name in self.entries]
+        return tuple(dict.fromkeys(n for item in names for n in ((item,) if isinstance(item, str) else item)))
+
+
+@functools.cache
+def _mixes() -> Mapping[str, Mix]:
+    """Read every mix; a user's own ``mixes.yaml`` (in a folder of ``T2T_TASKS``) comes before the bundled one."""
+    found: dict[str, Mix] = {}
+    for folder in task_folders():
+        if (folder / "mixes.yaml").is_file():
+            for name, one in _read(folder / "mixes.yaml").items():
+                found.setdefault(name, one)
+    return found
+
+
+def _read(path: Path) -> dict[str, Mix]:
+    """Read and check one file of mixes."""
+    doc = strict_yaml.read(path)
+    if not isinstance(doc.data, dict):
+        raise UsageError("expected mixes by name", where=doc.file, code="C01")
+    found = {}
+    for name in doc.data:
+        raw = doc.check_keys((name,), doc.data[name], _KEYS)
+        where = doc.where(name)
+        check_name(name, what="mix", where=where)
+        listed = raw.get("tasks")
+        if not isinstance(listed, (list, dict)) or not listed:
+            raise UsageError("a mix needs tasks: a list, or a mapping to rates", where=where, code="C01")
+        policy = raw.get("rates", "explicit" if isinstance(listed, dict) else "proportional")
+        if policy not in POLICIES:
+            raise UsageError(f'"{visible(policy)}" is not a policy', where=where, fix=f"One of {', '.join(POLICIES)}.")
+        if (policy == "explicit") != isinstance(listed, dict):
+            raise UsageError("explicit rates, and only they, are a mapping of tasks to numbers", where=where)
+        entries = {str(n): _rate(listed[n], where) if isinstance(listed, dict) else 1.0 for n in listed}
+        together = tuple(tuple(map(str, group)) for group in raw.get("together", ()))
+        found[str(name)] = Mix(
+            str(name), str(raw.get("title", "")), policy, entries, tuple(raw.get("evaluate", ())), raw.get("cap"),
+            float(raw.get("temperature", 1.0)), together, str(raw.get("source", "")),
+        )  # fmt: skip
+    return found
+
+
+def _rate(value: Any, where: str) -> float:
+    """Return an explicit rate: a finite number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise UsageError(f"{visible(value)} is not a rate", where=where, fix="A number of at least 0.", code="C05")
+    return float(value)
+
+
+def mixes() -> list[str]:
+    """Return the names of all mixes, sorted."""
+    return sorted(_mixes())
+
+
+def mix(name: str) -> Mix:
+    """Return the mix called ``name``, or raise ``UsageError`` with the closest name."""
+    if name not in _mixes():
+        raise UsageError(
+            f'there is no mix "{visible(name)}"',
+            fix=f"See `t2t ls mixes`.{did_you_mean(name, _mixes())}",
+            code="C01",
+        )
+    return _mixes()[name]
+
+
+def of_tasks(names: Sequence[str], policy: str = "proportional") -> Mix:
+    """Return an unnamed mix of ``names``, as ``--task a,b`` asks for."""
+    for name in names:
+        task(name)
+    return Mix("+".join(names), "", policy, dict.fromkeys(names, 1.0))
+
+
+def rates(
+    names: Sequence[str],
+    counts: Mapping[str, float],
+    *,
+    policy: str,
+    cap: int | None = None,
+    temperature: float = 1.0,
+    explicit: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Return the rate of each entry: min(count, cap) ** (1/T), 1, or the explicit number.
+
+    The paper raises normalised rates to 1/T; the rule is homogeneous, so the shares are the same.
+    """
+    if policy == "equal":
+        return dict.fromkeys(names, 1.0)
+    if policy == "explicit":
+        return {name: (explicit or {})[name] for name in names}
+    if temperature <= 0:
+        raise UsageError(f"the temperature must be above 0, got {temperature}", code="C05")
+    return {name: float(min(counts[name], cap or counts[name])) ** (1 / temperature) for name in names}
+
+
+def mixture(mix_: Mix, counts: Mapping[str, int]) -> Mixture:
+    """Return the rates of every task of a mix, nested mixes shared out by their own rates.
+
+    ``counts`` are examples after preprocessing. A task in several parts has the sum (as seqio). Raise ``DataError``
+    if a task to be drawn from has no examples.
+    """
+    total: dict[str, float] = {}
+    sizes: dict[str, float] = {}
+    inner = {name: mixture(mix(name), counts) for name in mix_.entries if "/" not in name}
+    for name in mix_.entries:
+        sizes[name] = counts.get(name, 0) if "/" in name else sum(inner[name].rates.values())
+    own = rates(
+        list(mix_.entries), sizes, policy=mix_.policy, cap=mix_.cap,
+        temperature=mix_.temperature, explicit=mix_.entries,
+    )  # fmt: skip
+    for name, rate in own.items():
+        parts = inner[name].rates if name in inner else {name: 1.0}
+        whole = sum(parts.values())
+        for part, share in parts.items():
+            total[part] = total.get(part, 0.0) + (rate * share / whole if whole else 0.0)
+    for name in mix_.evaluate:
+        total.setdefault(name, 0.0)
+    for name, rate in total.items():
+        if name in mix_.tasks and rate > 0 and not counts.get(name):
+            raise DataError(f"{name} has no examples to draw from", code="C05", fix="Leave it out of the mix.")
+    if not any(total.values()):
+        raise UsageError(f"no task of the mix {mix_.name} has a rate above 0", code="C05")
+    return Mixture(mix_.name, total, mix_.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of the stream: for each draw its task (index into the stream's tasks) and its example.
+
+    ``cursors`` are the tasks' cursors after it.
+    """
+
+    tasks: np.ndarray  # (K,) int
+    examples: np.ndarray  # (K,) int
+    cursors: tuple[int, ...]
+
+
+class Stream:
+    """An endless, seeded stream of examples of several tasks.
+
+    Tasks are drawn independently by rate; each task gives its examples in a permutation of its own, a new one each
+    epoch. Random numbers come from a counter-based generator (Philox) keyed by what they are for.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], rates: Mapping[str, float], seed: int) -> None:
+        self.names = tuple(name for name, rate in rates.items() if rate > 0)
+        self.sizes = tuple(sizes[name] for name in self.names)
+        self.seed = seed
+        weights = np.array([rates[name] for name in self.names])
+        self._edges = np.cumsum(weights / weights.sum())
+        self._order = functools.lru_cache(maxsize=2 * len(self.names))(self._permutation)
+
+    def rng(self, purpose: int, *counter: int) -> np.random.Generator:
+        """Return a generator that depends on the seed, the purpose and the counter alone."""
+        padded = [purpose, *counter, 0, 0, 0][:4]
+        return np.random.Generator(np.random.Philox(key=[self.seed, 0x743274], counter=[0, *padded[:3]]))
+
+    def _permutation(self, which: int, epoch: int) -> np.ndarray:
+        return self.rng(1, which, epoch).permutation(self.sizes[which])
+
+    def window(self, number: int, cursors: Sequence[int], size: int) -> Window:
+        """Return window ``number``, given the cursors before it."""
+        draws = np.searchsorted(self._edges, self.rng(0, number).random(size), side="right")
+        tasks = np.minimum(draws, len(self.names) - 1)
+        examples = np.empty(size, dtype=np.int64)
+        after = list(cursors)
+        for which, length in enumerate(self.sizes):
+            at = np.flatnonzero(tasks == which)
+            epochs, places = np.divmod(cursors[which] + np.arange(len(at)), length)
+            for epoch in np.unique(epochs):
+                now = epochs == epoch
+                examples[at[now]] = self._order(which, int(epoch))[places[now]]
+            after[which] += len(at)
+        return Window(tasks, examples, tuple(after))

@@ -1,0 +1,204 @@
+"""The run folder: its name, its lock, and files that are written whole or not at all.
+
+Floor 2. Layout (fixed): run.yaml, env.json, metrics.jsonl, checkpoints/, model/, eval/, report.json|md|html, README.md.
+
+>>> with tempfile.TemporaryDirectory() as folder:
+...     write_text(Path(folder) / "a.txt", "whole")
+...     (Path(folder) / "a.txt").read_text()
+'whole'
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from t2t import strict_yaml
+from t2t.config import Config, from_mapping
+from t2t.errors import DiskError, RunInUseError, UsageError, visible
+from t2t.names import check_name
+from t2t.version import VERSION
+
+__all__ = [
+    "Metrics",
+    "disk_error",
+    "environment",
+    "lock",
+    "new_folder",
+    "read_config",
+    "sync",
+    "write_config",
+    "write_json",
+    "write_text",
+]
+
+PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "peft", "numpy", "sacrebleu")
+
+
+def new_folder(out: str | None, name: str) -> Path:
+    """Return a new run folder: ``out``, or ``runs/NAME`` with the first free number.
+
+    Raise ``UsageError`` if ``out`` holds a run already, ``DiskError`` if it cannot be made.
+    """
+    path = Path(out) if out else _free(Path("runs"), check_name(name.replace("/", "-"), what="run"))
+    if (path / "run.yaml").exists():
+        raise UsageError("this folder holds a run", where=str(path), fix="Resume it, or give another --out.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, path) from None
+    return path
+
+
+def _free(parent: Path, name: str) -> Path:
+    number = 1
+    while (parent / f"{name}-{number}").exists():
+        number += 1
+    return parent / f"{name}-{number}"
+
+
+def disk_error(error: OSError, path: Path) -> DiskError:
+    """Return what the operating system said about ``path`` as one of our errors, with the free space if it is full."""
+    free = ""
+    with contextlib.suppress(OSError):
+        stat = os.statvfs(path if path.exists() else path.parent)
+        free = f", {stat.f_bavail * stat.f_frsize / 1e6:,.0f} MB free"
+    return DiskError(
+        f"cannot be written: {error.strerror or error}{free}", where=str(path),
+        fix="Free some space, or give another --out.", code="K03",
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold the run folder. Raise ``RunInUseError`` naming the holder if another process has it.
+
+    The lock is the operating system's (flock), so that of a dead process never blocks.
+    """
+    try:
+        handle = open(folder / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - held until the run ends
+    except OSError as error:
+        raise disk_error(error, folder) from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.seek(0)
+            raise RunInUseError(
+                f"in use by {visible(handle.read() or 'another process')}", where=str(folder),
+                fix="Wait for it, or give another --out.", code="K06",
+            ) from None  # fmt: skip
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        handle.flush()
+        yield
+
+
+def sync(path: Path) -> None:
+    """Make a file or a directory durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: to a temporary name, synced, then renamed. Raise ``DiskError``."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", newline="")
+        sync(temporary)
+        temporary.rename(path)
+        sync(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise disk_error(error, path) from None
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write ``data`` as JSON, whole or not at all; a number that is not finite is an error of ours."""
+    write_text(path, json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Write run.yaml: the full configuration."""
+    write_text(folder / "run.yaml", yaml.safe_dump(config.as_dict(), sort_keys=False, allow_unicode=True))
+
+
+def read_config(folder: Path) -> Config:
+    """Read run.yaml. Raise ``UsageError`` if the folder holds no run."""
+    if not (folder / "run.yaml").is_file():
+        raise UsageError("there is no run here (no run.yaml)", where=str(folder), fix="Start one with `t2t train`.")
+    document = strict_yaml.read(folder / "run.yaml")
+    return from_mapping(document.data, where=document.file)
+
+
+def environment(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run was made with: versions, command line, git commit, hardware."""
+    return {
+        "t2t": VERSION,
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "git_commit": _commit(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **extra,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the git commit of the working directory, if it is a checkout."""
+    try:
+        out = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return out.stdout.strip() or None
+
+
+class Metrics:
+    """metrics.jsonl: one JSON object a line, appended as the run goes on."""
+
+    def __init__(self, folder: Path, *, upto_step: int | None = None) -> None:
+        """Open the file; with ``upto_step`` lines of later steps are dropped (a resumed run makes them anew)."""
+        self.path = folder / "metrics.jsonl"
+        if upto_step is not None and self.path.exists():
+            write_text(self.path, "".join(line for line in self._lines() if json.loads(line)["step"] <= upto_step))
+
+    def _lines(self) -> Iterator[str]:
+        """Yield whole lines; a killed run may have left half of one."""
+        for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True):
+            if line.endswith("}\n"):
+                yield line
+
+    def write(self, **values: Any) -> None:
+        """Append one line. Raise ``DiskError``."""
+        try:
+            with open(self.path, "a", encoding="utf-8") as handle:
+                handle.write(json.dumps(values, allow_nan=False) + "\n")
+        except OSError as error:
+            raise disk_error(error, self.path) from None

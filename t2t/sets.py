@@ -1,0 +1,127 @@
+"""The examples of every task of a mix: those to train on and those to score.
+
+Floor 2. Opens the rows of each task, says where they came from, and notes (never silently) what is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from t2t import mixtures
+from t2t.config import Config
+from t2t.errors import DataError, UsageError
+from t2t.mixtures import Mix
+from t2t.sources import Rows, SplitMissing, open_rows
+from t2t.tasks import Examples, prompt, task
+from t2t.types import Task
+
+__all__ = ["Sets", "chosen_mix", "examples", "load"]
+
+
+@dataclass
+class Sets:
+    """Examples by task, and notes for the user and the report."""
+
+    mix: Mix
+    train: dict[str, Examples] = field(default_factory=dict)
+    score: dict[str, Examples] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """``sample`` if any rows are of the bundled sample, else the kind of place they came from."""
+        kinds = list(dict.fromkeys(self.origins.values()))
+        return "sample" if "sample" in kinds else "+".join(kinds)
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """The sha256 of the rows trained on, by task."""
+        return {name: egs.rows.origin.fingerprint for name, egs in self.train.items() if isinstance(egs.rows, Rows)}
+
+
+def chosen_mix(config: Config) -> Mix:
+    """Return the mix a configuration names, with its own policy in place of the mix's where it gives one."""
+    chosen = mixtures.mix(config.mix) if config.mix else mixtures.of_tasks(config.task)
+    return replace(
+        chosen,
+        policy=config.rates or chosen.policy,
+        cap=config.cap or chosen.cap,
+        temperature=config.temperature or chosen.temperature,
+    )
+
+
+def examples(
+    task_: Task,
+    split: str,
+    source: str,
+    *,
+    prompt_name: str | None = None,
+    limit: int | None = None,
+    labelled: bool = True,
+    seed: int = 0,
+) -> Examples:
+    """Return the examples of one split; with ``limit`` a seeded sample of that many rows, in their order.
+
+    Raise ``SplitMissing`` if the data set has no such split, other ``DataError``s for rows that are not as stated.
+    """
+    rows = open_rows(task_, split, source)
+    chosen = prompt(task_, prompt_name)
+    _check_classes(task_, rows, chosen.choices)
+    picked = None
+    if limit is not None and limit < len(rows):
+        rng = np.random.Generator(np.random.Philox(key=[seed, 0x6C696D]))
+        picked = np.sort(rng.choice(len(rows), limit, replace=False)).tolist()
+    return Examples(task_, rows, split=split, prompt=chosen, picked=picked, labelled=labelled)
+
+
+def _check_classes(task_: Task, rows: Rows, choices: tuple[str, ...]) -> None:
+    """Refuse data whose own class names stand in another order than the choices of the same name."""
+    for column, names in rows.class_names.items():
+        if set(names) == set(choices) and tuple(names) != choices:
+            raise DataError(
+                f"the classes of the data are {', '.join(names)}, the prompt's choices {', '.join(choices)}",
+                where=f'{rows.origin.where} field "{column}"', fix="Put the choices in the data's order.", code="D16",
+            )  # fmt: skip
+
+
+def load(config: Config, *, training: bool = True) -> Sets:
+    """Open every set that ``config`` asks for. A split to be scored that is not there is noted and left out."""
+    sets = Sets(chosen_mix(config))
+    own = config.source if "=" in config.source else _for_training(config.source, training)
+    for name in sets.mix.tasks if training else ():
+        sets.train[name] = examples(
+            task(name), "train", own, prompt_name=config.prompt, limit=config.train_limit, seed=config.seed
+        )
+    for name in dict.fromkeys([*sets.mix.tasks, *sets.mix.evaluate]):
+        try:
+            sets.score[name] = examples(
+                task(name), config.split, own, prompt_name=config.prompt, limit=config.eval_limit, seed=config.seed
+            )
+        except SplitMissing as error:
+            sets.notes.append(f"{name} is not scored: {error}")
+    if not training and not sets.score:
+        raise UsageError(f"none of the tasks has a split {config.split}", fix=" ".join(sets.notes))
+    _note_origins(sets)
+    return sets
+
+
+def _for_training(source: str, training: bool) -> str:
+    """A bare FILE has the rows to train on; they are not scored as well."""
+    return f"train={source}" if training and Path(source).is_file() else source
+
+
+def _note_origins(sets: Sets) -> None:
+    """Note once for each place where rows came from; the sample first."""
+    said: dict[str, list[str]] = {}
+    groups: tuple[Mapping[str, Examples], ...] = (sets.train, sets.score)
+    for group in groups:
+        for name, egs in group.items():
+            if isinstance(egs.rows, Rows):
+                sets.origins[name] = egs.rows.origin.kind
+                said.setdefault(egs.rows.origin.notice(), []).append(name)
+    sets.notes[:0] = sorted(said, key=lambda line: not line.startswith("SAMPLE"))
