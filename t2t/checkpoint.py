@@ -1,0 +1,255 @@
+"""Checkpoints: whole or invisible, verified, and without pickles.
+
+Floor 5. A checkpoint is a directory of safetensors and JSON with a manifest of sha256 sums. It is written under a
+temporary name, every file synced, then the directory, then renamed; only then are old ones taken away, by step and
+never by clock. The random numbers of a step depend on the seed, the step and the rank alone, so their state is the
+step itself.
+
+Order: file sync < directory sync < rename < parent sync < rotation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from t2t.errors import CheckpointError, DiskError, NonFiniteError, visible
+from t2t.runs import disk_error, sync, write_text
+
+__all__ = ["FORMAT", "State", "best", "latest", "load", "save", "set_best", "verify"]
+
+FORMAT = 1
+_NAME = re.compile(r"step-(\d{6,})")
+
+
+@dataclass(slots=True)
+class State:
+    """Where a run is: everything besides weights and optimiser that decides its next step.
+
+    ``window`` and ``cursors`` name the window of the stream, ``at`` the next batch in it; ``order`` is a running
+    sha256 over the uids of all examples so far; ``seconds`` of training, evaluation left out.
+    """
+
+    step: int = 0
+    window: int = 0
+    cursors: tuple[int, ...] = ()
+    at: int = 0
+    examples: int = 0
+    input_tokens: int = 0
+    target_tokens: int = 0
+    order: str = ""
+    seconds: float = 0.0
+    best_value: float | None = None
+    best_step: int | None = None
+    evaluations_since_best: int = 0
+    drawn: dict[str, int] = field(default_factory=dict)
+
+
+def save(
+    folder: Path,
+    state: State,
+    net: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    keep: int,
+    fingerprint: Mapping[str, Any],
+) -> Path:
+    """Publish ``folder/step-NNNNNN`` and take away all but the ``keep`` newest and the best. Return its path.
+
+    Raise ``NonFiniteError`` (nothing is published) if a tensor is not finite, ``DiskError`` if it cannot be written.
+    """
+    weights = {name: p.detach() for name, p in [*net.named_parameters(), *net.named_buffers()]}
+    tensors, structure = _flatten(optimizer.state_dict())
+    for name, tensor in [*weights.items(), *tensors.items()]:
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise NonFiniteError(f"{name} is not finite at step {state.step}: no checkpoint is written", code="K10")
+    final = folder / f"step-{state.step:06d}"
+    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_stale(folder)
+        temporary.mkdir()
+        save_file({k: v.contiguous().cpu() for k, v in weights.items()}, temporary / "weights.safetensors")
+        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary / "optimizer.safetensors")
+        _write_json(temporary / "optimizer.json", structure)
+        _write_json(temporary / "state.json", {"format": FORMAT, "fingerprint": fingerprint, **asdict(state)})
+        sums = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
+        _write_json(temporary / "manifest.json", {"format": FORMAT, "sha256": sums})
+        for path in temporary.iterdir():
+            sync(path)
+        sync(temporary)
+        if final.exists():
+            _discard(final)
+        temporary.rename(final)
+        sync(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise _as_disk_error(error, final) from None
+    _rotate(folder, keep)
+    return final
+
+
+def _as_disk_error(error: Exception, path: Path) -> DiskError:
+    """Return a disk error for what the system or safetensors (which has lost the errno) said."""
+    if isinstance(error, OSError):
+        return disk_error(error, path)
+    code = re.search(r"os error (\d+)", str(error))
+    number = int(code.group(1)) if code else 5
+    return disk_error(OSError(number, os.strerror(number) if code else visible(error)), path)
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _flatten(state: Mapping[str, Any]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Split an optimiser's state into tensors by name and the rest as JSON."""
+    tensors: dict[str, torch.Tensor] = {}
+    rest: dict[str, dict[str, Any]] = {}
+    for index, values in state["state"].items():
+        for key, value in values.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{index}.{key}"] = value
+            else:
+                rest.setdefault(str(index), {})[key] = value
+    groups = [{k: list(v) if isinstance(v, tuple) else v for k, v in g.items()} for g in state["param_groups"]]
+    return tensors, {"values": rest, "groups": groups}
+
+
+def _unflatten(tensors: Mapping[str, torch.Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an optimiser's state from what `_flatten` made of it."""
+    state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in rest["values"].items()}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = [{k: tuple(v) if k in ("betas", "eps") and isinstance(v, list) else v for k, v in g.items()}
+              for g in rest["groups"]]  # fmt: skip
+    return {"state": state, "param_groups": groups}
+
+
+def _published(folder: Path) -> dict[int, Path]:
+    """Return the published checkpoints by step, oldest first; links and other directories are not ours."""
+    found = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_dir() and not path.is_symlink():
+            found[int(match.group(1))] = path
+    return dict(sorted(found.items()))
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove temporary directories of writers that are gone; the caller holds the run's lock."""
+    for path in folder.glob(".step-*"):
+        if not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _discard(path: Path) -> None:
+    """Remove a checkpoint so that a kill half-way leaves none that looks whole."""
+    hidden = path.with_name(f".{path.name}.gone")
+    shutil.rmtree(hidden, ignore_errors=True)
+    path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _rotate(folder: Path, keep: int) -> None:
+    """Keep the ``keep`` newest checkpoints by step, and the best."""
+    published = _published(folder)
+    spare = best(folder)
+    for step in list(published)[:-keep]:
+        if step != spare:
+            _discard(published[step])
+
+
+def best(folder: Path) -> int | None:
+    """Return the step of the best checkpoint, if one is named."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((folder / "best").read_text(encoding="utf-8").strip().removeprefix("step-"))
+    return None
+
+
+def set_best(folder: Path, step: int) -> None:
+    """Name the checkpoint of ``step`` the best."""
+    write_text(folder / "best", f"step-{step:06d}\n")
+
+
+def verify(path: Path) -> None:
+    """Check every file of a checkpoint against its manifest. Raise ``CheckpointError`` naming the first bad one."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        sums = manifest["sha256"]
+        if manifest["format"] != FORMAT:
+            raise CheckpointError(
+                f"written in format {manifest['format']}, this version reads {FORMAT}", where=str(path), code="M07"
+            )
+        for name, wanted in sums.items():
+            got = _sha256(path / name)
+            if got != wanted:
+                raise CheckpointError(
+                    f"sha256 is {got[:12]}…, the manifest says {wanted[:12]}…", where=str(path / name), code="K05"
+                )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"damaged: {visible(error)}", where=str(path), code="K05") from None
+
+
+def latest(folder: Path) -> Iterator[tuple[Path, CheckpointError | None]]:
+    """Yield checkpoints from the newest to the oldest with what is wrong with them; the first sound one ends it."""
+    for path in reversed(_published(folder).values()):
+        try:
+            verify(path)
+        except CheckpointError as error:
+            yield path, error
+        else:
+            yield path, None
+            return
+
+
+def load(
+    path: Path,
+    net: torch.nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    fingerprint: Mapping[str, Any] | None = None,
+) -> State:
+    """Restore weights, optimiser and state from a verified checkpoint.
+
+    Raise ``CheckpointError`` if tensors are missing or if ``fingerprint`` (data, vocabulary) is not what it was.
+    """
+    raw = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    raw.pop("format")
+    saved = raw.pop("fingerprint")
+    for key, value in (fingerprint or {}).items():
+        if saved.get(key) != value:
+            raise CheckpointError(
+                f"{key} has changed since the checkpoint was written", where=str(path), code="D18",
+                fix="Restore it, or start a new run.",
+            )  # fmt: skip
+    own = {name: p for name, p in [*net.named_parameters(), *net.named_buffers()]}
+    stored = load_file(path / "weights.safetensors")
+    if own.keys() != stored.keys():
+        odd = sorted(own.keys() ^ stored.keys())
+        raise CheckpointError(f"other tensors than the model's: {', '.join(odd[:10])}", where=str(path), code="M02")
+    with torch.no_grad():
+        for name, tensor in stored.items():
+            own[name].copy_(tensor)
+    if optimizer is not None:
+        rest = json.loads((path / "optimizer.json").read_text(encoding="utf-8"))
+        optimizer.load_state_dict(_unflatten(load_file(path / "optimizer.safetensors"), rest))
+    return State(**{**raw, "cursors": tuple(raw["cursors"])})

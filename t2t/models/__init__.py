@@ -1,0 +1,172 @@
+"""Model families: the protocol they follow, the table of them, and loading from a name, a directory or a hub id.
+
+Floor 4. A model is whatever answers text with text. A family is one file in this folder and one line in `FAMILIES`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from t2t.errors import ModelError, UsageError, did_you_mean, visible
+from t2t.paths import models_folder
+from t2t.types import Batch, Example
+
+if TYPE_CHECKING:
+    import torch
+
+    from t2t.tokens import Tokens
+
+__all__ = ["FAMILIES", "Loss", "Model", "Options", "bundled_models", "family_of", "load"]
+
+
+class Loss(NamedTuple):
+    """The summed loss of a batch in nats (a scalar tensor) and the number of target units it sums over."""
+
+    nats: torch.Tensor
+    units: int
+
+
+class Model(Protocol):
+    """What the loop, the evaluation and the reports know of a model."""
+
+    family: str
+    tokens: Tokens
+    module: torch.nn.Module
+    net: torch.nn.Module
+
+    def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
+        """Return input and target tokens of each training example, as they will be trained on."""
+
+    def batch(self, egs: Sequence[Example]) -> Batch:
+        """Return tensors for training, with the examples they came from."""
+
+    def loss(self, batch: Batch) -> Loss:
+        """Return the summed loss and the number of target units."""
+
+    def write(self, egs: Sequence[Example]) -> list[str]:
+        """Return an answer as text to each example."""
+
+    def rank(self, egs: Sequence[Example]) -> list[list[float]]:
+        """Return the log-likelihood of each choice of each example, in nats."""
+
+    def answer_limit(self, eg: Example) -> int:
+        """Return the most tokens an answer to ``eg`` may have."""
+
+    def save(self, folder: Path) -> None:
+        """Write an ordinary Hugging Face directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a family needs to know when a model is loaded; every field is a configuration field of `train`.
+
+    ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation.
+    """
+
+    max_input: int = 512
+    max_target: int = 128
+    long_targets: str = "error"
+    pack: bool = False
+    precision: str = "auto"
+    dropout: float | None = None
+    label_smoothing: float = 0.0
+    eval_tokens: int = 8192
+    seed: int = 42
+
+
+def _seq2seq(folder: str, config: dict[str, Any], options: Options) -> Model:
+    from t2t.models.seq2seq import load as load_family
+
+    return load_family(folder, config, options)
+
+
+FAMILIES: dict[str, Callable[[str, dict[str, Any], Options], Model]] = {
+    "seq2seq": _seq2seq,
+}
+
+
+def bundled_models() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(path.parent.name for path in models_folder().glob("*/config.json"))
+
+
+def load(name: str = "t2t-mini", *, family: str | None = None, options: Options | None = None) -> Model:
+    """Load a model: a bundled name, a local Hugging Face directory, a t2t run folder or a hub id.
+
+    The family is read from the model's config unless given. Raise ``ModelError`` if the files are not usable (code in
+    the directory, pickled weights, missing tensors), ``UsageError`` for an unknown family, ``HubError`` if a hub id
+    cannot be fetched.
+    """
+    folder = _folder(name)
+    config = _config(folder)
+    wanted = family or family_of(config, folder)
+    if wanted not in FAMILIES:
+        raise UsageError(
+            f'there is no family "{visible(wanted)}"',
+            fix=f"Families: {', '.join(FAMILIES)}.{did_you_mean(wanted, FAMILIES)}",
+        )
+    return FAMILIES[wanted](str(folder), config, options or Options())
+
+
+def family_of(config: dict[str, Any], where: object = "") -> str:
+    """Return the family a Hugging Face config belongs to."""
+    if config.get("is_encoder_decoder"):
+        return "seq2seq"
+    raise ModelError(
+        f'models of type "{visible(config.get("model_type"))}" are of no family yet known',
+        where=str(where),
+        fix=f"Families: {', '.join(FAMILIES)}.",
+    )
+
+
+def _folder(name: str) -> Path:
+    """Return the directory of a model: bundled, local, a run's best model, or fetched from the hub into its cache."""
+    if name in bundled_models():
+        return models_folder() / name
+    path = Path(name)
+    if (path / "model" / "config.json").is_file():
+        return path / "model"
+    if path.is_dir():
+        return path
+    if path.exists() or name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise ModelError("there is no such model directory", where=name, fix="Give a directory with a config.json.")
+    if "/" not in name:
+        raise ModelError(
+            f'there is no model "{visible(name)}"',
+            fix=f"Bundled: {', '.join(bundled_models())}; else a directory or a hub id OWNER/NAME."
+            f"{did_you_mean(name, bundled_models())}",
+        )
+    from t2t.hub import fetch_model
+
+    return fetch_model(name)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Read config.json and refuse what would run code or unpickle (M03, M04)."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError("no config.json", where=str(folder), fix="Give a Hugging Face model directory.") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"not readable as JSON: {visible(error)}", where=str(path), code="M01") from None
+    if not isinstance(config, dict):
+        raise ModelError("expected an object", where=str(path), code="M01")
+    code = [p.name for p in folder.glob("*.py")]
+    hooks = [key for key in ("auto_map", "_attn_implementation_internal") if key in config]
+    if code or hooks or "/" in str(config.get("_attn_implementation", "")):
+        raise ModelError(
+            f"it brings code ({', '.join([*code, *hooks]) or '_attn_implementation'}), which is never run",
+            where=str(folder), fix="Use a model of an architecture that transformers has.", code="M04",
+        )  # fmt: skip
+    pickles = [p.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl") for p in folder.glob(pattern)]
+    if pickles and not list(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"only pickled weights ({pickles[0]}), which are never read",
+            where=str(folder), fix="Convert them to safetensors in a place you trust.", code="M03",
+        )  # fmt: skip
+    return config

@@ -1,0 +1,335 @@
+"""Encoder-decoder models: T5, mT5, UMT5, ByT5, BART, Pegasus, Marian and whatever else transformers can build.
+
+Floor 4. Trains on input → target by cross-entropy; writes by greedy generation with a key-value cache; ranks choices
+by log p(choice | input) with the encoder run once an example.
+
+Shapes: B rows, S source and T target positions, V vocabulary, H hidden.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy, log_softmax
+
+from t2t.batches import pack, pad, plan
+from t2t.errors import ModelError, UsageError, visible
+from t2t.models import Loss, Options
+from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
+from t2t.types import Batch, Example
+
+__all__ = ["PACKABLE", "Seq2Seq", "load"]
+
+# Model types whose positions are relative only, so that a row may hold several examples (exact; see the tests).
+PACKABLE = ("t5", "mt5", "umt5")
+IGNORED = -100
+
+
+class Seq2Seq:
+    """An encoder-decoder behind the `Model` protocol. ``net`` is the Hugging Face module."""
+
+    family = "seq2seq"
+
+    def __init__(self, net: Any, tokens: Tokens, options: Options, origin: str) -> None:
+        self.net, self.tokens, self.options, self.origin = net, tokens, options, origin
+        self.start = net.config.decoder_start_token_id
+        # Rows of the embedding without a token (sizes are rounded up): decoding would drop them without a trace.
+        self._nameless = [*range(len(tokens.tokenizer), net.get_input_embeddings().num_embeddings)] or None
+        if options.pack and net.config.model_type not in PACKABLE:
+            raise UsageError(
+                f"models of type {net.config.model_type} have absolute positions and cannot be packed",
+                fix=f"Packing is exact for {', '.join(PACKABLE)}; leave --pack off.",
+            )
+        self.dtype = torch.bfloat16 if precision(options.precision, self.device) == "bf16" else torch.float32
+        self.module: torch.nn.Module = SummedLoss(net, self.dtype, options.label_smoothing)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.net.parameters()).device
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
+        """Return (input, target) tokens of each example; raise ``DataError`` on a target over the limit."""
+        return [(len(e.source), len(e.target)) for e in self._encode(egs)]
+
+    def _encode(self, egs: Sequence[Example]) -> list[Encoded]:
+        return self.tokens.encode(egs, cut_targets=self.options.long_targets == "cut")
+
+    def batch(self, egs: Sequence[Example]) -> Batch:
+        """Return source_BS, target_BT and, when packing, the segment of each position (0: padding)."""
+        encoded = self._encode(egs)
+        units = sum(len(e.target) for e in encoded)
+        rows = [[i] for i in range(len(encoded))]
+        if self.options.pack:
+            sources, targets = [len(e.source) for e in encoded], [len(e.target) for e in encoded]
+            limits = max(*sources, self.options.max_input), max(*targets, self.options.max_input // 4)
+            rows = pack(sources, targets, source_limit=limits[0], target_limit=limits[1])
+        return Batch(self._tensors(encoded, rows), tuple(egs), units)
+
+    def _tensors(self, encoded: Sequence[Encoded], rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """Lay ``rows`` of examples out as rectangles; the decoder's input is shifted within each segment."""
+        sources = [[encoded[i].source for i in row] for row in rows]
+        targets = [[encoded[i].target for i in row] for row in rows]
+        width, height = max(sum(map(len, r)) for r in sources), max(sum(map(len, r)) for r in targets)
+        shape_BS, shape_BT = (len(rows), width), (len(rows), height)
+        source_BS = torch.full(shape_BS, self.tokens.pad, dtype=torch.long)
+        source_segment_BS = torch.zeros(shape_BS, dtype=torch.long)
+        target_BT = torch.full(shape_BT, IGNORED, dtype=torch.long)
+        shifted_BT = torch.full(shape_BT, self.tokens.pad, dtype=torch.long)
+        target_segment_BT = torch.zeros(shape_BT, dtype=torch.long)
+        for b in range(len(rows)):
+            s = t = 0
+            for segment, (source, target) in enumerate(zip(sources[b], targets[b], strict=True), start=1):
+                source_BS[b, s : s + len(source)] = torch.from_numpy(source)
+                source_segment_BS[b, s : s + len(source)] = segment
+                target_BT[b, t : t + len(target)] = torch.from_numpy(target)
+                shifted_BT[b, t : t + 1] = self.start
+                shifted_BT[b, t + 1 : t + len(target)] = torch.from_numpy(target[:-1])
+                target_segment_BT[b, t : t + len(target)] = segment
+                s, t = s + len(source), t + len(target)
+        tensors = {
+            "source_BS": source_BS,
+            "source_segment_BS": source_segment_BS,
+            "target_BT": target_BT,
+            "shifted_BT": shifted_BT,
+            "target_segment_BT": target_segment_BT,
+        }
+        return {name: tensor.to(self.device) for name, tensor in tensors.items()}
+
+    def loss(self, batch: Batch) -> Loss:
+        """Return the cross-entropy summed over the target tokens of ``batch``."""
+        return Loss(self.module(batch.tensors), batch.units)
+
+    # -- answering -----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Switch dropout and gradients off, and autocast as in training."""
+        was, _ = self.net.training, self.net.eval()
+        try:
+            with torch.inference_mode(), autocast(self.device, self.dtype):
+                yield
+        finally:
+            self.net.train(was)
+
+    def answer_limit(self, eg: Example) -> int:
+        """Return the most new tokens for an answer: a margin over the longest choice, else the target limit.
+
+        The margin keeps an answer that merely begins like a choice from being cut into one.
+        """
+        if eg.choices:
+            return self._longest(eg.choices) + 4
+        return 12 if eg.range else self.tokens.max_target
+
+    def _longest(self, choices: tuple[str, ...]) -> int:
+        return max(map(len, self.tokens.ids(choices, target=True)))
+
+    def write(self, egs: Sequence[Example]) -> list[str]:
+        """Return greedy answers, in the order asked. Rows are sorted by length, so that padding is little."""
+        from transformers import GenerationConfig
+
+        texts = [""] * len(egs)
+        known = {kind: self.answer_limit(eg) for kind, eg in {(e.choices, e.range): e for e in egs}.items()}
+        limits = [known[eg.choices, eg.range] for eg in egs]
+        for limit in sorted(set(limits)):
+            where = [i for i, own in enumerate(limits) if own == limit]
+            how = GenerationConfig(
+                max_new_tokens=limit, do_sample=False, num_beams=1, use_cache=True, pad_token_id=self.tokens.pad,
+                eos_token_id=self.tokens.eos, decoder_start_token_id=self.start, suppress_tokens=self._nameless,
+            )  # fmt: skip
+            for part in self._parts([egs[i] for i in where], limit):
+                source_BS, mask_BS = self._source([egs[where[i]] for i in part])
+                with self._answering():
+                    out_BT = self.net.generate(input_ids=source_BS, attention_mask=mask_BS, generation_config=how)
+                rows = out_BT[:, 1:].tolist()
+                for i, row, text in zip(part, rows, self.tokens.decode(rows), strict=True):
+                    texts[where[i]] = text
+                    if self.tokens.eos not in row and len(row) >= limit:
+                        self.tokens.tallies.setdefault(egs[where[i]].task, Tally()).answers_unfinished += 1
+        return texts
+
+    def rank(self, egs: Sequence[Example]) -> list[list[float]]:
+        """Return log p(choice | input) of every choice in nats, its end-of-sequence token included."""
+        nats: list[list[float]] = [[] for _ in egs]
+        for choices in dict.fromkeys(eg.choices for eg in egs):
+            if not choices:
+                raise UsageError("only tasks with choices can be ranked", fix="Use --by write.")
+            where = [i for i, eg in enumerate(egs) if eg.choices == choices]
+            targets = self.tokens.ids(choices, target=True)
+            for part in self._parts([egs[i] for i in where], sum(map(len, targets))):
+                ranked = self._rank([egs[where[i]] for i in part], targets)
+                for i, values in zip(part, ranked.tolist(), strict=True):
+                    nats[where[i]] = values
+        return nats
+
+    def _rank(self, egs: Sequence[Example], targets: Sequence[Any]) -> torch.Tensor:
+        """Return the nats (B, C) of C targets: the encoder runs once, the decoder once a choice."""
+        source_BS, mask_BS = self._source(egs)
+        with self._answering():
+            encoded = self.net.get_encoder()(input_ids=source_BS, attention_mask=mask_BS)
+            columns = []
+            for target in targets:
+                target_T = torch.as_tensor(target, dtype=torch.long, device=self.device)
+                shifted_BT = torch.cat([target_T.new_tensor([self.start]), target_T[:-1]]).expand(len(egs), -1)
+                logits_BTV = self.net(
+                    encoder_outputs=encoded, attention_mask=mask_BS, decoder_input_ids=shifted_BT, use_cache=False
+                ).logits
+                picked = log_softmax(logits_BTV.float(), -1).gather(-1, target_T.expand(len(egs), -1)[..., None])
+                columns.append(picked.squeeze(-1).sum(-1))
+        return torch.stack(columns, dim=1)
+
+    def _parts(self, egs: Sequence[Example], answer: int) -> list[list[int]]:
+        """Cut ``egs`` into batches of similar length; ``answer`` tokens a row count towards the budget."""
+        import numpy as np
+
+        lengths = np.array([len(e.source) for e in self.tokens.encode(egs)], dtype=np.int64)
+        batches = plan(lengths, np.full(len(egs), answer), budget=self.options.eval_tokens)
+        return [batch.tolist() for batch in batches]
+
+    def _source(self, egs: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return input ids and mask (B, S)."""
+        ids = [e.source for e in self.tokens.encode(egs)]
+        source_BS = torch.from_numpy(pad(ids, self.tokens.pad)).to(self.device)
+        lengths_B1 = torch.tensor([[len(row)] for row in ids], device=self.device)
+        mask_BS = (torch.arange(source_BS.shape[1], device=self.device)[None] < lengths_B1).long()
+        return source_BS, mask_BS
+
+    def save(self, folder: Path) -> None:
+        """Write config, safetensors and tokenizer; `from_pretrained` opens the folder without t2t."""
+        self.net.save_pretrained(folder)
+        self.tokens.save(folder)
+
+
+class SummedLoss(torch.nn.Module):
+    """The network with its loss, so that a wrapper for several ranks sees one forward pass."""
+
+    def __init__(self, net: Any, dtype: torch.dtype, label_smoothing: float) -> None:
+        super().__init__()
+        self.net, self.dtype, self.label_smoothing = net, dtype, label_smoothing
+
+    def forward(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the cross-entropy in nats, summed over real target positions."""
+        source_BS, shifted_BT, target_BT = tensors["source_BS"], tensors["shifted_BT"], tensors["target_BT"]
+        source_segment_BS, target_segment_BT = tensors["source_segment_BS"], tensors["target_segment_BT"]
+        with autocast(source_BS.device, self.dtype):
+            if int(source_segment_BS.max()) <= 1:
+                logits_BTV = self.net(
+                    input_ids=source_BS,
+                    attention_mask=source_segment_BS,
+                    decoder_input_ids=shifted_BT,
+                    use_cache=False,
+                ).logits
+            else:
+                logits_BTV = self._packed(source_BS, shifted_BT, source_segment_BS, target_segment_BT)
+        return cross_entropy(
+            logits_BTV.float().flatten(0, 1),
+            target_BT.flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=self.label_smoothing,
+        )
+
+    def _packed(
+        self,
+        source_BS: torch.Tensor,
+        shifted_BT: torch.Tensor,
+        source_segment: torch.Tensor,
+        target_segment: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return logits (B, T, V) where each segment sees itself alone: additive block-diagonal masks."""
+        size = shifted_BT.shape[1]
+        causal_TT = torch.ones(size, size, dtype=torch.bool, device=shifted_BT.device).tril()
+        encoded = self.net.get_encoder()(
+            input_ids=source_BS, attention_mask=_additive(source_segment, source_segment, self.dtype)
+        )
+        return self.net(
+            encoder_outputs=encoded,
+            attention_mask=_additive(target_segment, source_segment, self.dtype),
+            decoder_input_ids=shifted_BT,
+            decoder_attention_mask=_additive(target_segment, target_segment, self.dtype, causal_TT),
+            use_cache=False,
+        ).logits
+
+
+def _additive(
+    queries_BQ: torch.Tensor, keys_BK: torch.Tensor, dtype: torch.dtype, also_QK: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return a mask (B, 1, Q, K): 0 within a segment, the lowest number elsewhere. Boolean masks are wrong in eager."""
+    same = queries_BQ[:, None, :, None] == keys_BK[:, None, None, :]
+    same = same if also_QK is None else same & also_QK
+    return torch.zeros(same.shape, dtype=dtype, device=same.device).masked_fill(~same, torch.finfo(dtype).min)
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return the autocast context of a precision; off for fp32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
+def precision(name: str, device: torch.device) -> str:
+    """Return fp32 or bf16; ``auto`` takes bf16 where the hardware multiplies in it."""
+    if name == "auto":
+        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        return "bf16" if fast else "fp32"
+    return name
+
+
+def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
+    """Load an encoder-decoder. A directory without any weights gives random ones, drawn from the seed."""
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
+
+    path = Path(folder)
+    tokens = Tokens(load_tokenizer(folder), max_input=options.max_input, max_target=options.max_target)
+    try:
+        if list(path.glob("*.safetensors")):
+            net, info = AutoModelForSeq2SeqLM.from_pretrained(
+                folder, trust_remote_code=False, output_loading_info=True, use_safetensors=True, dtype=torch.float32
+            )
+            _check_tensors(info, folder)
+            origin = folder
+        else:
+            torch.manual_seed(options.seed)
+            net = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+            origin = f"{folder} (random weights, seed {options.seed})"
+    except ModelError:
+        raise
+    except Exception as error:  # transformers and safetensors raise many kinds
+        raise ModelError(f"cannot be loaded: {visible(error)}", where=folder, code="M01") from None
+    _check_vocabulary(net, tokens, folder)
+    if options.dropout is not None:
+        _set_dropout(net, options.dropout)
+    return Seq2Seq(net, tokens, options, origin)
+
+
+def _check_tensors(info: Mapping[str, Any], folder: str) -> None:
+    """Refuse a checkpoint with missing, unexpected or mis-shaped tensors: they would be random, silently."""
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if info.get(kind):
+            names = sorted(map(str, info[kind]))
+            raise ModelError(
+                f"{len(names)} {kind.replace('_', ' ')}: {visible(', '.join(names[:10]))}",
+                where=folder, fix="The weights do not belong to this config.", code="M02",
+            )  # fmt: skip
+
+
+def _check_vocabulary(net: Any, tokens: Tokens, folder: str) -> None:
+    """Refuse a tokenizer with ids the embedding does not have, and a config without a start token."""
+    rows, ids = net.get_input_embeddings().num_embeddings, len(tokens.tokenizer)
+    if ids > rows:
+        raise ModelError(f"the tokenizer has {ids} ids, the embedding {rows} rows", where=folder, code="M05")
+    if net.config.decoder_start_token_id is None:
+        raise ModelError("config.json has no decoder_start_token_id", where=folder, code="M05")
+
+
+def _set_dropout(net: torch.nn.Module, share: float) -> None:
+    """Set the share of every dropout layer, and of attention weights where the architecture keeps it as a number."""
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        elif isinstance(getattr(module, "dropout", None), float):
+            module.dropout = share  # type: ignore[assignment]

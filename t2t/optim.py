@@ -1,0 +1,102 @@
+"""Optimisers and learning-rate schedules.
+
+Floor 3. AdamW and Adafactor are PyTorch's and transformers'; AdamW with updates scaled by the size of the weights is
+small and our own. A schedule is a pure function of the step and the progress of the run, so it has no state to save.
+
+>>> rate("linear", step=5, progress=0.5, warmup=0)
+0.5
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from t2t.errors import UsageError, did_you_mean
+
+__all__ = ["OPTIMIZERS", "SCHEDULES", "RmsAdamW", "optimizer", "rate"]
+
+SCHEDULES: dict[str, Callable[[int, float, int], float]] = {
+    "constant": lambda step, progress, warmup: 1.0,
+    "linear": lambda step, progress, warmup: 1.0 - progress,
+    "cosine": lambda step, progress, warmup: 0.5 * (1.0 + math.cos(math.pi * progress)),
+    # Raffel et al. 2020, section 3.1.2, written relative to its flat start: 1 until the warm-up ends.
+    "inverse_sqrt": lambda step, progress, warmup: math.sqrt(max(warmup, 1) / max(step, warmup, 1)),
+}
+
+
+def rate(schedule: str, *, step: int, progress: float, warmup: int) -> float:
+    """Return the factor on the learning rate at ``step`` (from 1), with a linear warm-up over ``warmup`` steps.
+
+    ``progress`` in [0, 1] is the share of the run that is done.
+    """
+    if schedule not in SCHEDULES:
+        raise UsageError(
+            f'there is no schedule "{schedule}"',
+            fix=f"Schedules: {', '.join(SCHEDULES)}.{did_you_mean(schedule, SCHEDULES)}",
+        )
+    return min(1.0, step / warmup if warmup else 1.0) * SCHEDULES[schedule](step, min(progress, 1.0), warmup)
+
+
+class RmsAdamW(torch.optim.AdamW):
+    """AdamW whose step on each tensor is scaled by max(1e-3, root mean square of the tensor), as Adafactor's is.
+
+    What made AdamW work for T5 from scratch (Nawrot 2023, nanoT5, section 3). ``lr`` is relative: try 1e-2 to 2e-2.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """Take one step, with one parameter group a tensor so that each has its own rate."""
+        base = [group["lr"] for group in self.param_groups]
+        for group in self.param_groups:
+            (weight,) = group["params"]
+            group["lr"] = group["lr"] * max(1e-3, float(weight.float().square().mean().sqrt()))
+        loss = super().step(closure)
+        for group, lr in zip(self.param_groups, base, strict=True):
+            group["lr"] = lr
+        return loss
+
+
+def _adamw(named: list[tuple[str, torch.nn.Parameter]], lr: float, decay: float) -> torch.optim.Optimizer:
+    """Return AdamW; biases and norms (tensors of one dimension) are not decayed."""
+    groups = [
+        {"params": [p for _, p in named if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for _, p in named if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=lr, fused=True)
+
+
+def _rms_adamw(named: list[tuple[str, torch.nn.Parameter]], lr: float, decay: float) -> torch.optim.Optimizer:
+    groups = [{"params": [p], "weight_decay": decay if p.ndim > 1 else 0.0} for _, p in named]
+    return RmsAdamW(groups, lr=lr, fused=True)
+
+
+def _adafactor(named: list[tuple[str, torch.nn.Parameter]], lr: float, decay: float) -> torch.optim.Optimizer:
+    """Return Adafactor with T5's settings for a given rate (Shazeer and Stern 2018): updates scaled by the weights."""
+    from transformers import Adafactor
+
+    return Adafactor(
+        [p for _, p in named], lr=lr, weight_decay=decay, scale_parameter=True, relative_step=False, warmup_init=False
+    )
+
+
+OPTIMIZERS: dict[str, Callable[[list[tuple[str, torch.nn.Parameter]], float, float], torch.optim.Optimizer]] = {
+    "adamw": _adamw,
+    "rms_adamw": _rms_adamw,
+    "adafactor": _adafactor,
+}
+
+
+def optimizer(
+    name: str, named: Iterable[tuple[str, torch.nn.Parameter]], *, lr: float, decay: float
+) -> torch.optim.Optimizer:
+    """Return the optimiser called ``name`` over the parameters that are trained."""
+    if name not in OPTIMIZERS:
+        raise UsageError(
+            f'there is no optimizer "{name}"',
+            fix=f"Optimizers: {', '.join(OPTIMIZERS)}.{did_you_mean(name, OPTIMIZERS)}",
+        )
+    return OPTIMIZERS[name]([(n, p) for n, p in named if p.requires_grad], lr, decay)

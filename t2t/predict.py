@@ -1,0 +1,227 @@
+"""Answers and scores: what a model says to examples, read back and measured.
+
+Floor 5. `predict` answers, `evaluate` scores. Every score carries n, a 95 % bootstrap interval, the share of
+unparsed answers and a signature of how it was made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from t2t.answers import form
+from t2t.errors import UsageError
+from t2t.metrics import measure, metric
+from t2t.mixtures import Mix
+from t2t.models import Model
+from t2t.runs import write_text
+from t2t.sets import Sets
+from t2t.tasks import Examples, task
+from t2t.types import Example, Prediction, Score
+from t2t.version import VERSION
+
+__all__ = [
+    "Gather",
+    "as_json",
+    "average",
+    "check_limit",
+    "evaluate",
+    "evaluate_sets",
+    "predict",
+    "read_predictions",
+    "score",
+    "signature",
+    "write_predictions",
+]
+
+Ticker = Callable[[int], None]
+CHUNK = 512
+
+
+class Gather(NamedTuple):
+    """How several ranks share the answering: this rank, how many there are, and what joins lists of all of them."""
+
+    rank: int = 0
+    world: int = 1
+    join: Callable[[list[Any]], list[Any]] = lambda part: part
+
+
+def predict(model: Model, egs: Sequence[Example], *, by: str = "write", tick: Ticker | None = None) -> list[Prediction]:
+    """Return an answer to each example: written as text, or by ranking its choices (nats, one a choice)."""
+    done: list[Prediction] = []
+    # Long stretches let the model sort by length; several of them let a progress bar move.
+    for start in range(0, len(egs), CHUNK):
+        part = egs[start : start + CHUNK]
+        done += _by_rank(model, part) if by == "rank" else _by_write(model, part)
+        if tick:
+            tick(len(part))
+    return done
+
+
+def _by_write(model: Model, egs: Sequence[Example]) -> list[Prediction]:
+    forms = {eg.task: form(task(eg.task)) for eg in egs}
+    out = []
+    for eg, text in zip(egs, model.write(egs), strict=True):
+        reading = forms[eg.task].read(text, eg)
+        out.append(
+            Prediction(
+                eg.uid, eg.input, eg.target, text, reading.answer, reading.unparsed, eg.gold, None, reading.repairs
+            )
+        )
+    return out
+
+
+def _by_rank(model: Model, egs: Sequence[Example]) -> list[Prediction]:
+    out = []
+    for eg, nats in zip(egs, model.rank(egs), strict=True):
+        first = max(range(len(nats)), key=nats.__getitem__)
+        out.append(Prediction(eg.uid, eg.input, eg.target, eg.choices[first], first, False, eg.gold, tuple(nats)))
+    return out
+
+
+def check_limit(model: Model, egs: Examples) -> None:
+    """Raise ``UsageError`` if answers may not be as long as the longest reference: it could not be answered right."""
+    if not len(egs) or egs[0].choices:
+        return
+    limit = model.answer_limit(egs[0])
+    lengths = [len(ids) for ids in model.tokens.ids([eg.target for eg in egs], target=True)]
+    over = sum(length > limit for length in lengths)
+    if over:
+        raise UsageError(
+            f"answers may have {limit} tokens, the longest reference has {max(lengths)}: "
+            f"{100 * over / len(lengths):.1f} % cannot be answered right",
+            where=egs.task.name, fix=f"Give --max-target {max(lengths)}.", code="D14",
+        )  # fmt: skip
+
+
+def evaluate(
+    model: Model, egs: Examples, *, by: str = "write", seed: int = 0, tick: Ticker | None = None
+) -> tuple[list[Prediction], list[Score]]:
+    """Answer every example of ``egs`` and score the answers with each metric of the task."""
+    preds = predict(model, egs, by=by, tick=tick)
+    return preds, score(egs, preds, by=by, seed=seed)
+
+
+def evaluate_sets(
+    model: Model,
+    sets: Sets,
+    *,
+    by: str,
+    watch: Any,
+    gather: Gather | None = None,
+    folder: Path | None = None,
+) -> tuple[list[Score], dict[str, list[Prediction]]]:
+    """Score every set; tasks without choices are written even where ranking is asked for.
+
+    Each rank answers every ``world``-th example, so that each is scored exactly once. With ``folder`` the predictions
+    are written below ``eval/SPLIT/``.
+    """
+    gather = gather or Gather()
+    scores: list[Score] = []
+    answers: dict[str, list[Prediction]] = {}
+    total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
+    with watch.task("answering", total) as tick:
+        for name, egs in sets.score.items():
+            how = by if egs.prompt.choices else "write"
+            mine = [egs[i] for i in range(gather.rank, len(egs), gather.world)]
+            preds = gather.join(predict(model, mine, by=how, tick=tick))
+            preds.sort(key=lambda pred: int(pred.uid.rsplit(":", 1)[1]))
+            answers[name] = preds
+            if how == by:
+                scores += score(egs, preds, by=how)
+            if folder:
+                kind = "" if how == "write" else f".{how}"
+                write_predictions(
+                    folder / "eval" / egs.split / f"{name.replace('/', '-')}{kind}.predictions.jsonl", preds
+                )
+    return scores, answers
+
+
+def average(scores: Sequence[Score], mix: Mix) -> dict[str, Any]:
+    """Return the mean over tasks of the mean of their metrics, as T5 computes GLUE's (Raffel et al. 2020, 2.4).
+
+    Tasks the mix lists together (MNLI matched and mismatched) count as one; tasks neither trained on nor listed
+    together with one are left out. ``value`` is percent, ``tasks`` what was averaged.
+    """
+    by_task: dict[str, list[float]] = {}
+    for one in scores:
+        by_task.setdefault(one.task, []).append(one.value)
+    means = {name: sum(values) / len(values) for name, values in by_task.items()}
+    groups = [tuple(n for n in group if n in means) for group in mix.together]
+    grouped = {name for group in groups for name in group}
+    alone = [(name,) for name in mix.tasks if name in means and name not in grouped]
+    parts = [group for group in (*groups, *alone) if group]
+    values = [sum(means[name] for name in group) / len(group) for group in parts]
+    return {"value": sum(values) / len(values) if values else 0.0, "tasks": [" + ".join(group) for group in parts]}
+
+
+def score(egs: Examples, preds: Sequence[Prediction], *, by: str, seed: int = 0) -> list[Score]:
+    """Return one `Score` a metric of the task. Values, bounds and the unparsed share are percent."""
+    golds, answers = [pred.gold for pred in preds], [pred.answer for pred in preds]
+    unparsed = 100 * sum(pred.unparsed for pred in preds) / max(len(preds), 1)
+    out = []
+    for name in egs.task.metrics:
+        found = measure(name, golds, answers, seed=seed)
+        out.append(
+            Score(
+                task=egs.task.name,
+                metric=name,
+                value=found.value,
+                unit=metric(name).unit,
+                low=found.low,
+                high=found.high,
+                n=found.n,
+                unparsed=unparsed,
+                by=by,
+                prompt=egs.prompt.name,
+                prompt_hash=egs.prompt.hash,
+                signature=signature(egs, name, by, found.n),
+            )
+        )
+    return out
+
+
+def signature(egs: Examples, metric_name: str, by: str, n: int) -> str:
+    """Return how a number was made, in sacrebleu's manner: fields that must agree for numbers to be compared."""
+    origin = getattr(egs.rows, "origin", None)
+    data = origin.fingerprint[:12] if origin else "-"
+    prompt = egs.prompt
+    return (
+        f"task:{egs.task.name}|split:{egs.split}|n:{n}|metric:{metric_name}|by:{by}|prompt:{prompt.name}@{prompt.hash}"
+        f"|data:{data}|interval:bootstrap-1000|t2t:{VERSION}"
+    )
+
+
+def write_predictions(path: Path, preds: Iterable[Prediction]) -> None:
+    """Write predictions as JSONL, whole or not at all."""
+    write_text(path, "".join(json.dumps(as_json(pred), ensure_ascii=False) + "\n" for pred in preds))
+
+
+def as_json(pred: Prediction) -> dict[str, Any]:
+    """Return a prediction with the keys of the run folder's contract."""
+    out = {
+        "uid": pred.uid,
+        "input": pred.input,
+        "target": pred.target,
+        "text": pred.text,
+        "answer": pred.answer,
+        "unparsed": pred.unparsed,
+        "gold": pred.gold,
+    }
+    if pred.choice_nats is not None:
+        out["choice_nats"] = list(pred.choice_nats)
+    if pred.repairs:
+        out["repairs"] = pred.repairs
+    return out
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read what `write_predictions` wrote."""
+    out = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        raw = json.loads(line)
+        nats = raw.pop("choice_nats", None)
+        out.append(Prediction(**raw, choice_nats=None if nats is None else tuple(nats)))
+    return out

@@ -1,0 +1,269 @@
+"""Hugging Face tokenizers behind one face: encode, shorten, decode, and count what goes wrong.
+
+Floor 3. Text of a data set never becomes a control token; inputs over the limit are shortened in their column text
+only (longest column first); targets are never cut in evaluation, and in training only if allowed. Everything cut,
+unknown or defused is counted by task, and `audit` looks for labels the vocabulary cannot say before training starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t2t.errors import DataError, ModelError, UsageError, visible
+from t2t.template import MASK, allot
+from t2t.types import Example, Piece, Prompt
+
+__all__ = ["Encoded", "Tally", "Tokens", "load_tokenizer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Ids of one example with their end-of-sequence tokens; ``target`` is empty where there is none."""
+
+    source: np.ndarray
+    target: np.ndarray
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to the texts of one task while they were encoded."""
+
+    examples: int = 0
+    input_tokens: int = 0
+    target_tokens: int = 0
+    longest_input: int = 0
+    longest_target: int = 0
+    inputs_cut: int = 0
+    targets_cut: int = 0
+    empty_columns: int = 0
+    unknown_input_tokens: int = 0
+    unknown_target_tokens: int = 0
+    control_strings: int = 0
+    answers_unfinished: int = 0
+
+    def warnings(self, task: str) -> list[str]:
+        """Return one line for each thing a user should know about."""
+        said = [
+            (self.inputs_cut, f"inputs shortened to the limit ({self.inputs_cut} of {self.examples})"),
+            (self.targets_cut, f"training targets cut to the limit ({self.targets_cut} of {self.examples})"),
+            (self.empty_columns, f"empty column texts ({self.empty_columns})"),
+            (self.unknown_input_tokens, f"unknown tokens in inputs ({self.unknown_input_tokens})"),
+            (self.unknown_target_tokens, f"unknown tokens in targets ({self.unknown_target_tokens})"),
+            (self.control_strings, f"control strings in the text, encoded as plain text ({self.control_strings})"),
+            (self.answers_unfinished, f"answers that had not ended at the limit ({self.answers_unfinished})"),
+        ]
+        return [f"{task}: {line}" for count, line in said if count]
+
+    def asdict(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return asdict(self)
+
+
+def load_tokenizer(folder: str, **kwargs: Any) -> Any:
+    """Load the tokenizer of a local directory or a hub id; no code of it is ever run.
+
+    Raise ``ModelError`` naming the directory and what is missing.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **kwargs)
+    except Exception as error:
+        raise ModelError(f"no usable tokenizer: {visible(error)}", where=str(folder), code="M05") from None
+
+
+class Tokens:
+    """A tokenizer with limits in tokens, and the tally of what it did.
+
+    ``max_input`` and ``max_target`` count the end-of-sequence token.
+    """
+
+    def __init__(self, tokenizer: Any, *, max_input: int = 512, max_target: int = 128) -> None:
+        self.tokenizer = tokenizer
+        self.max_input, self.max_target = max_input, max_target
+        self.tallies: dict[str, Tally] = {}
+        self._memo: dict[tuple[str, str, bool], Encoded] = {}
+        self.pad, self.eos, self.unk = tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id
+        if self.pad is None or self.eos is None:
+            raise ModelError(
+                "the tokenizer has no padding or no end-of-sequence token", where=str(tokenizer.name_or_path),
+                code="M05",
+            )  # fmt: skip
+        self._control = set(tokenizer.all_special_ids) - {self.unk}
+        frame = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.cls_token_id)
+        self._frame = {*frame, tokenizer.sep_token_id} - {None, self.unk}
+        self._control_strings = [s for s in tokenizer.all_special_tokens if len(s) > 1]
+
+    # -- encoding ------------------------------------------------------------------------------------------------
+
+    def encode(self, egs: Sequence[Example], *, cut_targets: bool | None = None) -> list[Encoded]:
+        """Return the ids of ``egs``, remembered by uid.
+
+        ``cut_targets``: None keeps targets whole (evaluation); False raises ``DataError`` on one over the limit, True
+        cuts it (training).
+        """
+        keys = [(eg.uid, eg.prompt, cut_targets is not None) for eg in egs]
+        new = {key: eg for key, eg in zip(keys, egs, strict=True) if key not in self._memo}
+        if new:
+            self._memo.update(zip(new, self._encode(list(new.values()), cut_targets), strict=True))
+        return [self._memo[key] for key in keys]
+
+    def forget(self) -> None:
+        """Drop the remembered ids (the tallies stay)."""
+        self._memo.clear()
+
+    def _encode(self, egs: list[Example], cut_targets: bool | None) -> list[Encoded]:
+        sources = self.ids([eg.input for eg in egs])
+        targets = self.ids([eg.target for eg in egs], target=True)
+        for i, eg in enumerate(egs):
+            tally = self.tallies.setdefault(eg.task, Tally())
+            tally.examples += 1
+            tally.empty_columns += sum(piece.column is not None and not piece.text.strip() for piece in eg.pieces)
+            tally.control_strings += sum(eg.input.count(s) for s in self._control_strings if s in eg.input)
+            if len(sources[i]) > self.max_input:
+                sources[i] = self.ids(["".join(piece.text for piece in self.shorten(eg))])[0]
+                tally.inputs_cut += 1
+            targets[i] = self._limit(eg, targets[i], tally, cut_targets) if eg.target else targets[i][:0]
+            tally.input_tokens += len(sources[i])
+            tally.target_tokens += len(targets[i])
+            tally.longest_input = max(tally.longest_input, len(sources[i]))
+            tally.longest_target = max(tally.longest_target, len(targets[i]))
+            tally.unknown_input_tokens += int((sources[i] == self.unk).sum())
+            tally.unknown_target_tokens += int((targets[i] == self.unk).sum())
+        return [Encoded(source, target) for source, target in zip(sources, targets, strict=True)]
+
+    def _limit(self, eg: Example, ids: np.ndarray, tally: Tally, cut: bool | None) -> np.ndarray:
+        """Return the target's ids, within the limit where that is asked for."""
+        if cut is None or len(ids) <= self.max_target:
+            return ids
+        if not cut:
+            raise DataError(
+                f"the target has {len(ids)} tokens, the limit is {self.max_target}",
+                where=eg.uid, code="D13",
+                fix="Raise --max-target, or allow it with --long-targets cut (counted in the report).",
+            )  # fmt: skip
+        tally.targets_cut += 1
+        return np.append(ids[: self.max_target - 1], ids[-1])
+
+    def ids(self, texts: Sequence[str], *, target: bool = False) -> list[np.ndarray]:
+        """Return the ids of each text, special tokens of the format added, none taken from the text itself."""
+        if not texts:
+            return []
+        encoded = self._call(list(texts), target)
+        for i, ids in enumerate(encoded):
+            # Some vocabularies hold their control strings as pieces: T5's own reads "</s>" as the end of the text.
+            if self._control.intersection(ids[:-1].tolist()) and self._inside(texts[i], ids, target):
+                encoded[i] = self._call([self._spell(texts[i])], target)[0]
+        return encoded
+
+    def _call(self, texts: list[str], target: bool) -> list[np.ndarray]:
+        how: dict[str, Any] = {"text_target": texts} if target else {"text": texts}
+        out = self.tokenizer(**how, split_special_tokens=True, truncation=False, verbose=False)
+        return [np.asarray(ids, dtype=np.int32) for ids in out["input_ids"]]
+
+    def _inside(self, text: str, ids: np.ndarray, target: bool) -> bool:
+        """Whether control ids stand in the text's own part, beyond those the format adds around it."""
+        frame = self._call(["a"], target)[0]
+        around = int(np.isin(frame, list(self._control)).sum())
+        return int(np.isin(ids, list(self._control)).sum()) > around
+
+    def _spell(self, text: str) -> str:
+        """Break up control strings by a space after their first character."""
+        for control in self._control_strings:
+            text = text.replace(control, f"{control[0]} {control[1:]}")
+        return text
+
+    def shorten(self, eg: Example) -> tuple[Piece, ...]:
+        """Return the pieces of ``eg`` with column text cut, the longest first, so that the input fits.
+
+        Raise ``DataError`` if the wording alone is over the limit.
+        """
+        columns = [i for i, piece in enumerate(eg.pieces) if piece.column is not None]
+        texts = [eg.pieces[i].text for i in columns]
+        lengths = [len(ids) for ids in self.ids(texts)]
+        pieces, whole = list(eg.pieces), len(self.ids([eg.input])[0])
+        budget = sum(lengths) - (whole - self.max_input)
+        while budget > 0:
+            for i, text, share in zip(columns, texts, allot(lengths, budget), strict=True):
+                pieces[i] = replace(eg.pieces[i], text=self._prefix(text, share))
+            over = len(self.ids(["".join(piece.text for piece in pieces)])[0]) - self.max_input
+            if over <= 0:
+                return tuple(pieces)
+            budget -= over
+        raise DataError(
+            f"the wording alone is over the limit of {self.max_input} tokens", where=eg.uid, fix="Raise --max-input."
+        )
+
+    def _prefix(self, text: str, limit: int) -> str:
+        """Return the longest prefix of ``text`` with at most ``limit`` ids, by bisection over its characters."""
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if len(self.ids([text[:middle]])[0]) <= limit:
+                low = middle
+            else:
+                high = middle - 1
+        return text[:low] if low < len(text) else text
+
+    # -- decoding ------------------------------------------------------------------------------------------------
+
+    def decode(self, rows: Iterable[Iterable[int]]) -> list[str]:
+        """Return the text of each row up to its end-of-sequence.
+
+        Padding and start tokens are dropped; unknown tokens and sentinels stay visible, so that an answer with them in
+        it is not mistaken for one without. A leading start token that is the end token too must be cut by the caller.
+        """
+        bare = []
+        for row in rows:
+            ids = [int(i) for i in row]
+            ids = ids[: ids.index(self.eos)] if self.eos in ids else ids
+            bare.append([i for i in ids if i not in self._frame])
+        return [self.tokenizer.decode(ids, clean_up_tokenization_spaces=False) if ids else "" for ids in bare]
+
+    # -- audit ---------------------------------------------------------------------------------------------------
+
+    def audit(self, task: str, prompt: Prompt, targets: Sequence[str] = ()) -> list[str]:
+        """Check that the vocabulary can say a prompt's choices and ``targets``; return warnings.
+
+        Raise ``UsageError`` if a choice does not survive encoding and decoding: it could never be answered.
+        """
+        where = f"{task} prompt {prompt.name}"
+        spelt = self.ids(prompt.choices, target=True)
+        for choice, ids, back in zip(prompt.choices, spelt, self.decode(spelt), strict=True):
+            if back != choice or (self.unk is not None and (ids == self.unk).any()):
+                raise UsageError(
+                    f'the vocabulary turns the choice "{visible(choice)}" into "{visible(back)}"',
+                    where=where, fix="Use another choice or another model.", code="P04",
+                )  # fmt: skip
+        warnings = [
+            f'{where}: the choice "{a}" begins the choice "{b}" in tokens; only the end token tells them apart'
+            for a, x in zip(prompt.choices, spelt, strict=True)
+            for b, y in zip(prompt.choices, spelt, strict=True)
+            if len(x) < len(y) and (x[:-1] == y[: len(x) - 1]).all()
+        ]
+        changed = [t for t, back in zip(targets, self.decode(self.ids(targets, target=True)), strict=True) if back != t]
+        if changed:
+            lost = sorted(set("".join(changed)) - set("".join(self.decode(self.ids(changed, target=True)))))
+            warnings.append(
+                f"{where}: {len(changed)} of {len(targets)} targets do not survive encoding and decoding"
+                + (f"; characters lost: {visible(' '.join(lost))}" if lost else "")
+            )
+        if MASK in (prompt.cloze or "") and self.tokenizer.mask_token is None:
+            raise ModelError("a cloze needs a mask token, the tokenizer has none", where=where, code="M05")
+        return warnings
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer's files without traces of where it was loaded from."""
+        import json
+
+        self.tokenizer.save_pretrained(folder)
+        path = folder / "tokenizer_config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("is_local", "local_files_only", "name_or_path"):
+            config.pop(key, None)
+        path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

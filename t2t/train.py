@@ -1,0 +1,532 @@
+"""The loop: one, visible from top to bottom, for every family and every mix.
+
+Floor 5. The batch of step s is a pure function of the seed, the mixture and the cursors, the same for any number of
+ranks: each rank takes its slice. The loss is summed nats over the target tokens of the whole step, so accumulation
+and ranks change nothing. A run that is killed at any instant and resumed ends as one that never was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from t2t import checkpoint, mixtures, models, runs, sets
+from t2t.batches import plan
+from t2t.checkpoint import State
+from t2t.config import CHANGEABLE, Config
+from t2t.errors import NonFiniteError, Stopped, UsageError
+from t2t.mixtures import Stream
+from t2t.models import Model, Options
+from t2t.optim import optimizer as make_optimizer
+from t2t.optim import rate
+from t2t.predict import Gather, average, check_limit, evaluate_sets
+from t2t.sets import Sets
+from t2t.types import Example, Mixture, Report
+from t2t.version import VERSION
+
+__all__ = ["Run", "Watch", "resume", "train"]
+
+
+class Watch:
+    """What a run tells whoever watches it. This one is silent; the command line draws."""
+
+    def notice(self, text: str) -> None:
+        """Something the user should know."""
+
+    def step(self, run: Run, values: dict[str, Any]) -> None:
+        """A line of metrics.jsonl was written."""
+
+    @contextlib.contextmanager
+    def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Work of ``total`` parts begins; yield what is called with the number of parts done."""
+        yield lambda done: None
+
+    @contextlib.contextmanager
+    def training(self, run: Run) -> Iterator[None]:
+        """The loop begins and ends."""
+        yield
+
+
+@dataclass
+class Run:
+    """Everything a run works with."""
+
+    config: Config
+    folder: Path
+    sets: Sets
+    model: Model
+    mixture: Mixture
+    stream: Stream
+    sizes: dict[str, np.ndarray]  # (N, 2) input and target tokens of each training example
+    optimizer: torch.optim.Optimizer
+    accelerator: Any
+    state: State
+    watch: Watch
+    notes: list[str]
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the rank that writes."""
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints are."""
+        return self.folder / "checkpoints"
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, from 0 to 1."""
+        config, state = self.config, self.state
+        if config.steps is not None:
+            return state.step / config.steps
+        if config.epochs is not None:
+            return state.examples / (config.epochs * sum(len(egs) for egs in self.sets.train.values()))
+        assert config.minutes is not None  # check_trainable has seen to it
+        return state.seconds / (60 * config.minutes)
+
+    @property
+    def done(self) -> bool:
+        """Whether every step was taken, or evaluation has not improved for ``patience`` times."""
+        patience = self.config.patience
+        return self.progress >= 1 or bool(patience and self.state.evaluations_since_best >= patience)
+
+
+# -- starting --------------------------------------------------------------------------------------------------------
+
+
+def train(config: Config, *, model: Model | None = None, watch: Watch | None = None) -> Report:
+    """Train from the start, evaluate, and fill the run folder. Return the report.
+
+    Raise a ``T2TError`` for every fault of data, prompts, model or configuration before the first step.
+    """
+    config.check_trainable()
+    accelerator = _accelerator()
+    folder = runs.new_folder(config.out, config.mix or "+".join(config.task)) if accelerator.is_main_process else None
+    folder = Path(_agree(accelerator, str(folder)))
+    config = replace(config, out=str(folder))
+    with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
+        run = prepare(config, folder, accelerator, model=model, watch=watch)
+        if run.main:
+            runs.write_config(folder, config)
+            _write_environment(run)
+        return _train(run)
+
+
+def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch | None = None) -> Report:
+    """Go on from the newest sound checkpoint of a run (from the start if there is none) and finish it.
+
+    ``changes`` may set only what does not change what is learned. Raise ``CheckpointError`` if the data, the mix or
+    the vocabulary are not what they were.
+    """
+    config = runs.read_config(folder)
+    odd = [name for name in changes or {} if name not in CHANGEABLE]
+    if odd:
+        raise UsageError(
+            f"{', '.join(odd)} cannot change in a run that has begun",
+            where=str(folder), fix=f"These can: {', '.join(CHANGEABLE)}.", code="C04",
+        )  # fmt: skip
+    config = replace(config, **(changes or {})).check_trainable()
+    accelerator = _accelerator()
+    with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
+        run = prepare(config, folder, accelerator, watch=watch)
+        for path, error in checkpoint.latest(run.checkpoints):
+            if error is None:
+                net, optimizer = run.model.net, run.optimizer
+                run.state = checkpoint.load(path, net, optimizer, fingerprint=_fingerprint(run))
+                run.watch.notice(f"resuming {folder} at step {run.state.step}")
+            else:
+                run.notes.append(f"checkpoint left out: {error}")
+                run.watch.notice(run.notes[-1])
+        return _train(run)
+
+
+def prepare(
+    config: Config, folder: Path, accelerator: Any, *, model: Model | None = None, watch: Watch | None = None
+) -> Run:
+    """Load data and model, encode every training example, and check what can be checked before the first step."""
+    watch = watch or Watch()
+    found = sets.load(config)
+    for note in found.notes:
+        watch.notice(note)
+    torch.manual_seed(config.seed)
+    model = model or models.load(config.model, family=config.family, options=options(config))
+    model.module.to(accelerator.device)
+    notes = [*found.notes, *check(model, found, config)]
+    sizes = _sizes(model, found, watch)
+    mixture = mixtures.mixture(found.mix, {name: len(egs) for name, egs in found.train.items()})
+    stream = Stream({name: len(egs) for name, egs in found.train.items()}, mixture.rates, config.seed)
+    optimizer = make_optimizer(
+        config.optimizer, model.module.named_parameters(), lr=config.learning_rate, decay=config.weight_decay
+    )
+    if accelerator.num_processes > 1:
+        model.module = accelerator.prepare_model(model.module)
+    state = State(cursors=(0,) * len(stream.names), drawn=dict.fromkeys(stream.names, 0))
+    run = Run(config, folder, found, model, mixture, stream, sizes, optimizer, accelerator, state, watch, notes)
+    for note in notes[len(found.notes) :]:
+        watch.notice(note)
+    return run
+
+
+def options(config: Config) -> Options:
+    """Return the part of a configuration that a family needs to load a model."""
+    return Options(**{name: getattr(config, name) for name in Options.__slots__})
+
+
+def check(model: Model, found: Sets, config: Config) -> list[str]:
+    """Audit the vocabulary against every prompt, and answer limits against every reference. Return warnings."""
+    warnings = []
+    for name, egs in {**found.score, **found.train}.items():
+        some = [egs[i].target for i in range(0, len(egs), max(1, len(egs) // 500))]
+        warnings += model.tokens.audit(name, egs.prompt, sorted(set(some)))
+    for egs in found.score.values():
+        check_limit(model, egs)
+    return warnings
+
+
+def _sizes(model: Model, found: Sets, watch: Watch) -> dict[str, np.ndarray]:
+    """Encode every training example; a row that cannot be trained on is an error before the first step."""
+    out = {}
+    with watch.task("reading and encoding", sum(map(len, found.train.values()))) as tick:
+        for name, egs in found.train.items():
+            rows: list[tuple[int, int]] = []
+            for start in range(0, len(egs), 1024):
+                part = egs[start : start + 1024]
+                rows += model.sizes(part)
+                tick(len(part))
+            out[name] = np.array(rows, dtype=np.int64).reshape(-1, 2)
+    return out
+
+
+def _accelerator() -> Any:
+    """Return Accelerate's view of the devices and ranks; autocast and schedules are ours."""
+    from accelerate import Accelerator
+
+    return Accelerator(mixed_precision="no")
+
+
+def _agree(accelerator: Any, value: str) -> str:
+    """Return the main rank's value on every rank."""
+    from accelerate.utils import broadcast_object_list
+
+    box = [value]
+    if accelerator.num_processes > 1:
+        broadcast_object_list(box)
+    return box[0]
+
+
+def _fingerprint(run: Run) -> dict[str, Any]:
+    """Return what must not change between a checkpoint and its resumption."""
+    vocabulary = json.dumps(sorted(run.model.tokens.tokenizer.get_vocab().items()))
+    return {
+        "data": run.sets.fingerprint,
+        "prompts": {name: egs.prompt.hash for name, egs in run.sets.train.items()},
+        "rates": dict(run.mixture.rates),
+        "vocabulary": hashlib.sha256(vocabulary.encode()).hexdigest(),
+        "tensors": [f"{name} {tuple(p.shape)}" for name, p in run.model.net.named_parameters()][:1],
+    }
+
+
+def _write_environment(run: Run) -> None:
+    runs.write_json(
+        run.folder / "env.json",
+        runs.environment(
+            {
+                "device": str(run.accelerator.device),
+                "ranks": run.accelerator.num_processes,
+                "threads": torch.get_num_threads(),
+                "source": run.sets.source,
+                "data": run.sets.fingerprint,
+            }
+        ),
+    )
+
+
+# -- the loop --------------------------------------------------------------------------------------------------------
+
+
+def _train(run: Run) -> Report:
+    """Take every step that is left, then evaluate and write the report."""
+    config, state = run.config, run.state
+    metrics = runs.Metrics(run.folder, upto_step=state.step) if run.main else None
+    with _signals() as stopped, run.watch.training(run):
+        for egs in _batches(run):
+            started = time.monotonic()
+            values = _step(run, egs)
+            state.seconds += time.monotonic() - started
+            halted = _any(run, stopped()) and not run.done
+            if metrics and (state.step % config.log_every == 0 or state.step == 1 or halted or run.done):
+                metrics.write(step=state.step, seconds=round(state.seconds, 3), **values)
+                run.watch.step(run, values)
+            if config.eval_every and state.step % config.eval_every == 0 and not run.done:
+                _evaluate_and_note(run, metrics)
+            if halted or run.done or (config.save_every and state.step % config.save_every == 0):
+                _save(run)
+            if halted:
+                number = stopped() or int(signal.SIGTERM)
+                raise Stopped(
+                    f"stopped by {signal.Signals(number).name} at step {state.step}; the state is saved",
+                    signal_number=number, fix=f"Go on with `t2t resume {run.folder}`.",
+                )  # fmt: skip
+            if run.done:
+                break
+    return _finish(run, metrics)
+
+
+def _batches(run: Run) -> Iterator[list[Example]]:
+    """Yield the examples of each step from where the state stands, and keep the state in step."""
+    config, state, stream = run.config, run.state, run.stream
+    while not run.done:
+        window = stream.window(state.window, state.cursors, config.window)
+        sizes = np.stack([run.sizes[stream.names[t]][i] for t, i in zip(window.tasks, window.examples, strict=True)])
+        planned = plan(
+            sizes[:, 0], sizes[:, 1], budget=config.batch_tokens, packed=config.pack, rng=stream.rng(2, state.window)
+        )
+        while state.at < len(planned):
+            picked = planned[state.at]
+            state.at += 1
+            state.step += 1
+            state.examples += len(picked)
+            state.input_tokens += int(sizes[picked, 0].sum())
+            state.target_tokens += int(sizes[picked, 1].sum())
+            names = [stream.names[t] for t in window.tasks[picked]]
+            for name in names:
+                state.drawn[name] += 1
+            egs = [run.sets.train[name][int(i)] for name, i in zip(names, window.examples[picked], strict=True)]
+            uids = "\n".join(eg.uid for eg in egs)
+            state.order = hashlib.sha256((state.order + uids).encode()).hexdigest()
+            yield egs
+        state.window, state.cursors, state.at = state.window + 1, window.cursors, 0
+
+
+def _step(run: Run, egs: Sequence[Example]) -> dict[str, Any]:
+    """Take one optimiser step on ``egs``. Return what is logged.
+
+    Raise ``NonFiniteError`` before the weights are touched if the loss or the gradient is not finite.
+    """
+    config, state, model, accelerator = run.config, run.state, run.model, run.accelerator
+    world, rank = accelerator.num_processes, accelerator.process_index
+    progress = min((state.step - 1) / config.steps if config.steps else run.progress, 1.0)
+    lr = config.learning_rate * rate(config.schedule, step=state.step, progress=progress, warmup=config.warmup_steps)
+    for group in run.optimizer.param_groups:
+        group["lr"] = lr
+    started = time.monotonic()
+    units = sum(target for _, target in model.sizes(egs))
+    model.module.train()
+    torch.manual_seed(int(run.stream.rng(3, state.step, rank).integers(2**62)))
+    nats = torch.zeros((), device=accelerator.device)
+    for part in range(config.accumulate):
+        mine = egs[rank + world * part :: world * config.accumulate]
+        loss = _part_loss(model, mine or egs[:1]) * (1.0 if mine else 0.0)
+        wait = part < config.accumulate - 1 and world > 1
+        with accelerator.no_sync(model.module) if wait else contextlib.nullcontext():
+            # DDP averages gradients over ranks; the step's loss is a sum over all of them.
+            (loss * (world / units)).backward()
+        nats += loss.detach()
+    norm = torch.nn.utils.clip_grad_norm_(model.net.parameters(), config.clip_norm or math.inf)
+    loss_value = float(accelerator.reduce(nats, "sum")) / units
+    if not (math.isfinite(float(norm)) and math.isfinite(loss_value)):
+        raise NonFiniteError(
+            f"loss {loss_value} and gradient norm {float(norm)} at step {state.step}; "
+            f"the batch: {', '.join(eg.uid for eg in egs[:8])}{' …' if len(egs) > 8 else ''}",
+            fix="Lower --learning-rate or use --precision fp32. The last checkpoint is sound.", code="K10",
+        )  # fmt: skip
+    run.optimizer.step()
+    run.optimizer.zero_grad(set_to_none=True)
+    tokens = sum(map(sum, model.sizes(egs)))
+    return {
+        "loss": loss_value,
+        "lr": lr,
+        "grad_norm": float(norm),
+        "tokens_per_second": round(tokens / (time.monotonic() - started), 1),
+        "examples": state.examples,
+        "tokens": state.input_tokens + state.target_tokens,
+        "order": state.order[:12],
+    }
+
+
+def _part_loss(model: Model, egs: Sequence[Example]) -> torch.Tensor:
+    return model.loss(model.batch(egs)).nats
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[Callable[[], int | None]]:
+    """Note SIGTERM and SIGINT instead of dying; the second one stops at once. Yield what returns the first."""
+    seen: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if seen:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        seen.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: whoever owns it handles signals
+        before = {}
+    try:
+        yield lambda: seen[0] if seen else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _any(run: Run, mine: int | None) -> bool:
+    """Whether any rank has been told to stop."""
+    if run.accelerator.num_processes == 1:
+        return mine is not None
+    flag = torch.tensor(float(mine is not None), device=run.accelerator.device)
+    return float(run.accelerator.reduce(flag, "sum")) > 0
+
+
+# -- evaluating and ending -------------------------------------------------------------------------------------------
+
+
+def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
+    """Score the validation sets, write a line, and keep the checkpoint if it is the best so far."""
+    state, config = run.state, run.config
+    if not run.sets.score:
+        return
+    scores, _ = evaluate_sets(run.model, run.sets, by=_by(config), watch=run.watch, gather=_gather(run))
+    mean = average(scores, run.sets.mix)
+    values = {f"{s.task}.{s.metric}": round(s.value, 4) for s in scores}
+    value = _chosen(config.best_metric, mean["value"], values)
+    if state.best_value is None or value > state.best_value:
+        state.best_value, state.best_step, state.evaluations_since_best = value, state.step, 0
+    else:
+        state.evaluations_since_best += 1
+    if metrics:
+        metrics.write(step=state.step, seconds=round(state.seconds, 3), average=mean["value"], scores=values)
+        run.watch.notice(f"step {state.step}: average {mean['value']:.2f}" + (" (best)" if _is_best(state) else ""))
+    _save(run)
+    if run.main and _is_best(state):
+        checkpoint.set_best(run.checkpoints, state.step)
+
+
+def _is_best(state: State) -> bool:
+    return state.best_step == state.step
+
+
+def _by(config: Config) -> str:
+    return "rank" if config.by == "rank" else "write"
+
+
+def _chosen(name: str, mean: float, values: dict[str, float]) -> float:
+    """Return the score that decides which checkpoint is best: the average, or TASK.METRIC."""
+    if name == "average":
+        return mean
+    if name not in values:
+        raise UsageError(f'best_metric: there is no score "{name}"', fix=f"One of average, {', '.join(values)}.")
+    return values[name]
+
+
+def _gather(run: Run) -> Gather:
+    """Return how answers of all ranks come together: every rank answers its share, each example once."""
+    accelerator = run.accelerator
+
+    def gather(part: list[Any]) -> list[Any]:
+        if accelerator.num_processes == 1:
+            return part
+        from accelerate.utils import gather_object
+
+        return list(gather_object(part))
+
+    return Gather(accelerator.process_index, accelerator.num_processes, gather)
+
+
+def _save(run: Run) -> None:
+    """Publish a checkpoint; ranks other than the main one wait."""
+    if run.main and not (run.checkpoints / f"step-{run.state.step:06d}").exists():
+        checkpoint.save(
+            run.checkpoints, run.state, run.model.net, run.optimizer,
+            keep=run.config.keep, fingerprint=_fingerprint(run),
+        )  # fmt: skip
+    run.accelerator.wait_for_everyone()
+
+
+def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
+    """Take the best weights if evaluation chose among some, save the model, evaluate in full, write report.json."""
+    if run.config.eval_every and run.sets.score:
+        _evaluate_and_note(run, metrics)
+        if run.state.best_step not in (None, run.state.step):
+            path = run.checkpoints / f"step-{run.state.best_step:06d}"
+            checkpoint.verify(path)
+            checkpoint.load(path, run.model.net)
+            run.notes.append(f"the model is that of step {run.state.best_step}, the best of those evaluated")
+    if run.main:
+        run.model.save(run.folder / "model")
+    started = time.monotonic()
+    folder = run.folder if run.main else None
+    both = ("write", "rank") if run.config.by == "both" else (run.config.by,)
+    scores = []
+    for by in both:
+        some, _ = evaluate_sets(run.model, run.sets, by=by, watch=run.watch, gather=_gather(run), folder=folder)
+        scores += some
+    seconds = time.monotonic() - started
+    answered = sum(len(egs) for egs in run.sets.score.values()) * len(both)
+    report = Report(
+        run=run.folder.name,
+        source=run.sets.source,
+        split=run.config.split,
+        signature=f"model:{run.config.model}|seed:{run.config.seed}|steps:{run.state.step}|t2t:{VERSION}",
+        rows=tuple(scores),
+        average=average([s for s in scores if s.by == both[0]], run.sets.mix) if scores else {},
+        cost=_cost(run, seconds, answered),
+        notes=tuple(run.notes + _tally_notes(run)),
+    )
+    if run.main:
+        runs.write_json(run.folder / "report.json", report_json(report, run))
+    return report
+
+
+def _tally_notes(run: Run) -> list[str]:
+    return [line for name, tally in run.model.tokens.tallies.items() for line in tally.warnings(name)]
+
+
+def _cost(run: Run, eval_seconds: float, answered: int) -> dict[str, Any]:
+    """Return what the run cost: parameters, seconds, tokens, peak memory in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    return {
+        "parameters": sum(p.numel() for p in run.model.net.parameters()),
+        "train_seconds": round(run.state.seconds, 1),
+        "train_tokens": run.state.input_tokens + run.state.target_tokens,
+        "eval_seconds": round(eval_seconds, 1),
+        "examples_per_second": round(answered / eval_seconds, 1) if eval_seconds else 0.0,
+        "peak_memory_mb": round(peak),
+    }
+
+
+def report_json(report: Report, run: Run) -> dict[str, Any]:
+    """Return report.json's content: the fixed keys, and what was drawn and cut."""
+    drawn = run.state.drawn
+    total = max(sum(drawn.values()), 1)
+    return {
+        "t2t": VERSION,
+        **asdict(report),
+        "mixture": {
+            name: {
+                "rate": run.mixture.rates[name],
+                "examples": len(run.sets.train[name]),
+                "drawn": drawn[name],
+                "share_percent": 100 * drawn[name] / total,
+                "epochs": drawn[name] / len(run.sets.train[name]),
+            }
+            for name in run.stream.names
+        },
+        "texts": {name: tally.asdict() for name, tally in run.model.tokens.tallies.items()},
+        "steps": run.state.step,
+        "order": run.state.order,
+    }
