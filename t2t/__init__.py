@@ -11,6 +11,8 @@ Importing this package imports no torch: the names that need it are loaded when 
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from t2t.errors import T2TError
@@ -54,6 +56,17 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 't2t' has no attribute {name!r}")
     return getattr(importlib.import_module(_LATER[name]), name)
+
+
+class _Package(ModuleType):
+    """The package itself: importing the file ``t2t/train.py`` must not hide the function ``t2t.train``."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        hides = name in _LATER and isinstance(value, ModuleType)
+        super().__setattr__(name, getattr(value, name) if hides else value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -241,7 +241,7 @@ def load(
                 f"{key} has changed since the checkpoint was written", where=str(path), code="D18",
                 fix="Restore it, or start a new run.",
             )  # fmt: skip
-    own = {name: p for name, p in [*net.named_parameters(), *net.named_buffers()]}
+    own = dict([*net.named_parameters(), *net.named_buffers()])
     stored = load_file(path / "weights.safetensors")
     if own.keys() != stored.keys():
         odd = sorted(own.keys() ^ stored.keys())

@@ -7,7 +7,7 @@ unparsed answers and a signature of how it was made.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,16 +19,19 @@ from t2t.models import Model
 from t2t.runs import write_text
 from t2t.sets import Sets
 from t2t.tasks import Examples, task
-from t2t.types import Example, Prediction, Score
+from t2t.types import Example, Prediction, Report, Score
 from t2t.version import VERSION
 
 __all__ = [
     "Gather",
     "as_json",
     "average",
+    "baselines",
+    "build_report",
     "check_limit",
     "evaluate",
     "evaluate_sets",
+    "majority",
     "predict",
     "read_predictions",
     "score",
@@ -181,6 +184,42 @@ def score(egs: Examples, preds: Sequence[Prediction], *, by: str, seed: int = 0)
             )
         )
     return out
+
+
+def majority(preds: Sequence[Prediction], name: str) -> float | None:
+    """Return what a metric gives to always answering the most frequent gold answer, in percent; None for texts."""
+    golds = [pred.gold for pred in preds]
+    if not golds or not all(isinstance(gold, (int, float)) for gold in golds):
+        return None
+    often = max(sorted(set(golds)), key=golds.count)
+    return measure(name, golds, [often] * len(golds), resamples=1).value
+
+
+def build_report(
+    name: str,
+    sets: Sets,
+    split: str,
+    answered: Mapping[str, tuple[list[Score], dict[str, list[Prediction]]]],
+    *,
+    signature: str,
+    cost: Mapping[str, Any],
+    notes: Sequence[str],
+    folder: str = "",
+) -> Report:
+    """Return the report of what was answered, by way of answering (write, rank); the first one makes the average."""
+    rows = tuple(score for scores, _ in answered.values() for score in scores)
+    first = next(iter(answered.values()))[0]
+    return Report(name, sets.source, split, signature, rows, average(first, sets.mix), cost, tuple(notes), folder)
+
+
+def baselines(answers: Mapping[str, list[Prediction]]) -> list[dict[str, Any]]:
+    """Return the majority baseline of every task and metric that has one."""
+    return [
+        {"task": name, "metric": metric_name, "baseline": "majority", "value": value}
+        for name, preds in answers.items()
+        for metric_name in task(name).metrics
+        if (value := majority(preds, metric_name)) is not None
+    ]
 
 
 def signature(egs: Examples, metric_name: str, by: str, n: int) -> str:

@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import platform
+import resource
 import socket
 import subprocess
 import sys
@@ -38,7 +39,9 @@ __all__ = [
     "environment",
     "lock",
     "new_folder",
+    "peak_memory_mb",
     "read_config",
+    "remove_empty",
     "sync",
     "write_config",
     "write_json",
@@ -68,6 +71,14 @@ def _free(parent: Path, name: str) -> Path:
     while (parent / f"{name}-{number}").exists():
         number += 1
     return parent / f"{name}-{number}"
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a run folder in which nothing was written yet."""
+    with contextlib.suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [".lock"]:
+            (folder / ".lock").unlink()
+            folder.rmdir()
 
 
 def disk_error(error: OSError, path: Path) -> DiskError:
@@ -162,6 +173,12 @@ def environment(extra: Mapping[str, Any]) -> dict[str, Any]:
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **extra,
     }
+
+
+def peak_memory_mb() -> int:
+    """Return the most memory this process has held, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024**2 if sys.platform == "darwin" else 1024))
 
 
 def _version(package: str) -> str | None:

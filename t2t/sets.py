@@ -98,6 +98,10 @@ def load(config: Config, *, training: bool = True) -> Sets:
             task(name), "train", own, prompt_name=config.prompt, limit=config.train_limit, seed=config.seed
         )
     for name in dict.fromkeys([*sets.mix.tasks, *sets.mix.evaluate]):
+        declared = task(name).source.splits
+        if declared and config.split not in declared:
+            sets.notes.append(f"{name} is not scored: it has no {config.split} split, only {', '.join(declared)}")
+            continue
         try:
             sets.score[name] = examples(
                 task(name), config.split, own, prompt_name=config.prompt, limit=config.eval_limit, seed=config.seed

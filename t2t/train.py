@@ -11,9 +11,8 @@ import contextlib
 import hashlib
 import json
 import math
-import resource
 import signal
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,20 +23,21 @@ import numpy as np
 import torch
 
 from t2t import checkpoint, mixtures, models, runs, sets
+from t2t.apply import options
 from t2t.batches import plan
 from t2t.checkpoint import State
 from t2t.config import CHANGEABLE, Config
 from t2t.errors import NonFiniteError, Stopped, UsageError
 from t2t.mixtures import Stream
-from t2t.models import Model, Options
+from t2t.models import Model
 from t2t.optim import optimizer as make_optimizer
 from t2t.optim import rate
-from t2t.predict import Gather, average, check_limit, evaluate_sets
+from t2t.predict import Gather, average, baselines, build_report, check_limit, evaluate_sets
 from t2t.sets import Sets
-from t2t.types import Example, Mixture, Report
+from t2t.types import Example, Mixture, Prediction, Report
 from t2t.version import VERSION
 
-__all__ = ["Run", "Watch", "resume", "train"]
+__all__ = ["Run", "Watch", "dry_run", "prepare", "resume", "train"]
 
 
 class Watch:
@@ -119,7 +119,11 @@ def train(config: Config, *, model: Model | None = None, watch: Watch | None = N
     folder = Path(_agree(accelerator, str(folder)))
     config = replace(config, out=str(folder))
     with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
-        run = prepare(config, folder, accelerator, model=model, watch=watch)
+        try:
+            run = prepare(config, folder, accelerator, model=model, watch=watch)
+        except BaseException:
+            runs.remove_empty(folder)
+            raise
         if run.main:
             runs.write_config(folder, config)
             _write_environment(run)
@@ -154,6 +158,28 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
         return _train(run)
 
 
+def dry_run(config: Config, *, watch: Watch | None = None) -> dict[str, Any]:
+    """Do everything up to and with one step, keep nothing, and return its shapes, seconds and memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = prepare(config.check_trainable(), Path(folder), _accelerator(), watch=watch)
+        egs = next(_batches(run))
+        shapes = {name: tuple(t.shape) for name, t in run.model.batch(egs).tensors.items() if "segment" not in name}
+        values = _step(run, egs)
+        started = time.monotonic()
+        _step(run, egs)
+        seconds = time.monotonic() - started
+    return {
+        "training examples": sum(map(len, run.sets.train.values())),
+        "parameters": sum(p.numel() for p in run.model.net.parameters()),
+        **{f"shape of {name}": shape for name, shape in shapes.items()},
+        "examples in the step": len(egs),
+        "loss in nats a token": round(values["loss"], 4),
+        "seconds a step": round(seconds, 3),
+        "steps": config.steps or "until --epochs or --minutes are over",
+        "peak memory in MB": runs.peak_memory_mb(),
+    }
+
+
 def prepare(
     config: Config, folder: Path, accelerator: Any, *, model: Model | None = None, watch: Watch | None = None
 ) -> Run:
@@ -179,11 +205,6 @@ def prepare(
     for note in notes[len(found.notes) :]:
         watch.notice(note)
     return run
-
-
-def options(config: Config) -> Options:
-    """Return the part of a configuration that a family needs to load a model."""
-    return Options(**{name: getattr(config, name) for name in Options.__slots__})
 
 
 def check(model: Model, found: Sets, config: Config) -> list[str]:
@@ -470,25 +491,24 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
         run.model.save(run.folder / "model")
     started = time.monotonic()
     folder = run.folder if run.main else None
-    both = ("write", "rank") if run.config.by == "both" else (run.config.by,)
-    scores = []
-    for by in both:
-        some, _ = evaluate_sets(run.model, run.sets, by=by, watch=run.watch, gather=_gather(run), folder=folder)
-        scores += some
+    ways = ("write", "rank") if run.config.by == "both" else (run.config.by,)
+    answered = {
+        by: evaluate_sets(run.model, run.sets, by=by, watch=run.watch, gather=_gather(run), folder=folder)
+        for by in ways
+    }
     seconds = time.monotonic() - started
-    answered = sum(len(egs) for egs in run.sets.score.values()) * len(both)
-    report = Report(
-        run=run.folder.name,
-        source=run.sets.source,
-        split=run.config.split,
+    report = build_report(
+        run.folder.name,
+        run.sets,
+        run.config.split,
+        answered,
         signature=f"model:{run.config.model}|seed:{run.config.seed}|steps:{run.state.step}|t2t:{VERSION}",
-        rows=tuple(scores),
-        average=average([s for s in scores if s.by == both[0]], run.sets.mix) if scores else {},
-        cost=_cost(run, seconds, answered),
-        notes=tuple(run.notes + _tally_notes(run)),
+        cost=_cost(run, seconds, sum(len(answers) for _, sets in answered.values() for answers in sets.values())),
+        notes=run.notes + _tally_notes(run),
+        folder=str(run.folder),
     )
     if run.main:
-        runs.write_json(run.folder / "report.json", report_json(report, run))
+        runs.write_json(run.folder / "report.json", _report_json(report, run, answered[ways[0]][1]))
     return report
 
 
@@ -498,34 +518,37 @@ def _tally_notes(run: Run) -> list[str]:
 
 def _cost(run: Run, eval_seconds: float, answered: int) -> dict[str, Any]:
     """Return what the run cost: parameters, seconds, tokens, peak memory in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
     return {
         "parameters": sum(p.numel() for p in run.model.net.parameters()),
         "train_seconds": round(run.state.seconds, 1),
         "train_tokens": run.state.input_tokens + run.state.target_tokens,
         "eval_seconds": round(eval_seconds, 1),
         "examples_per_second": round(answered / eval_seconds, 1) if eval_seconds else 0.0,
-        "peak_memory_mb": round(peak),
+        "peak_memory_mb": runs.peak_memory_mb(),
     }
 
 
-def report_json(report: Report, run: Run) -> dict[str, Any]:
-    """Return report.json's content: the fixed keys, and what was drawn and cut."""
+def _report_json(report: Report, run: Run, answers: dict[str, list[Prediction]]) -> dict[str, Any]:
+    """Return report.json's content: the fixed keys, and what was drawn, cut and to be compared with."""
     drawn = run.state.drawn
     total = max(sum(drawn.values()), 1)
+    mixture = {
+        name: {
+            "rate": run.mixture.rates[name],
+            "examples": len(run.sets.train[name]),
+            "drawn": drawn[name],
+            "share_percent": 100 * drawn[name] / total,
+            "epochs": drawn[name] / len(run.sets.train[name]),
+        }
+        for name in run.stream.names
+    }
+    fixed = asdict(report)
+    del fixed["folder"]
     return {
         "t2t": VERSION,
-        **asdict(report),
-        "mixture": {
-            name: {
-                "rate": run.mixture.rates[name],
-                "examples": len(run.sets.train[name]),
-                "drawn": drawn[name],
-                "share_percent": 100 * drawn[name] / total,
-                "epochs": drawn[name] / len(run.sets.train[name]),
-            }
-            for name in run.stream.names
-        },
+        **fixed,
+        "baselines": baselines(answers),
+        "mixture": mixture,
         "texts": {name: tally.asdict() for name, tally in run.model.tokens.tallies.items()},
         "steps": run.state.step,
         "order": run.state.order,

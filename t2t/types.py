@@ -184,7 +184,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All scores of one evaluation of one run. ``cost`` holds parameters, seconds, tokens and memory."""
+    """All scores of one evaluation of one run. ``cost`` holds parameters, seconds, tokens and memory; ``folder`` is
+    where it was written.
+    """
 
     run: str
     source: str
@@ -194,3 +196,4 @@ class Report:
     average: Mapping[str, Any]
     cost: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    folder: str = ""

@@ -1,0 +1,593 @@
+"""The command line: t2t train, resume, eval, predict, report, compare, prompt, ls, check, fetch, info.
+
+Floor 7. Commands parse, call the floors below and print; torch is imported only by those that need it. Every fault
+is one line on stderr and an exit code (see `t2t.errors`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from t2t.errors import DataError, MemoryLimitError, T2TError, UsageError, visible
+from t2t.screen import Screen, show, show_json
+from t2t.version import VERSION
+
+__all__ = ["cli", "main"]
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+SOURCE = click.option(
+    "--source", default="auto", show_default=True, metavar="WHERE",
+    help="auto | hub | sample | DIR | FILE | SPLIT=FILE[,SPLIT=FILE].",
+)  # fmt: skip
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "T2T_CLI"})
+@click.version_option(VERSION, prog_name="t2t")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--quiet", "-q", is_flag=True, help="No notices and no progress bars.")
+@click.pass_context
+def cli(context: click.Context, debug: bool, quiet: bool) -> None:
+    """Train and compare language models on tasks that are text in, text out."""
+    context.obj = {"debug": debug, "screen": Screen(quiet=quiet)}
+
+
+# -- train, resume ---------------------------------------------------------------------------------------------------
+
+_HELP = {
+    "mix": "A mix of tasks, see `t2t ls mixes`.",
+    "task": "One or more tasks, separated by commas.",
+    "prompt": "The prompt to train on and evaluate with (default: each task's first).",
+    "source": "auto | hub | sample | DIR | FILE | SPLIT=FILE[,SPLIT=FILE].",
+    "model": "A bundled name, a directory or a hub id.",
+    "family": "Force a model family.",
+    "out": "The run folder (default: runs/MIX-N).",
+    "steps": "Train for this many steps …",
+    "epochs": "… or until this many times the examples of all tasks have been drawn …",
+    "minutes": "… or for this many minutes of training.",
+    "batch_tokens": "Tokens a step: inputs, targets and padding, over all ranks.",
+    "accumulate": "Split each step into this many backward passes (saves memory, changes nothing else).",
+    "learning_rate": "The peak learning rate.",
+    "schedule": "constant | linear | cosine | inverse_sqrt.",
+    "warmup_steps": "Steps of linear warm-up.",
+    "optimizer": "adafactor | adamw | rms_adamw.",
+    "precision": "fp32 | bf16 | auto (bf16 where the hardware multiplies in it).",
+    "max_input": "Most tokens of an input; longer column text is cut and counted.",
+    "max_target": "Most tokens of a target or an answer.",
+    "eval_every": "Evaluate every N steps and keep the best model (0: only at the end).",
+    "save_every": "Write a checkpoint every N steps (0: only at the end).",
+    "by": "How choices are answered in the final evaluation: write | rank | both.",
+    "seed": "Seed of the stream, dropout and fresh weights.",
+}
+
+
+def _config_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the main configuration fields as options, with the types and defaults of `Config`."""
+    from dataclasses import fields
+
+    from t2t.config import Config
+
+    by_name = {field.name: field for field in fields(Config)}
+    for name in reversed(_HELP):
+        field = by_name[name]
+        kind = next((k for word, k in (("int", int), ("float", float)) if str(field.type).startswith(word)), str)
+        plain = field.default not in (None, ()) and field.default != 0
+        shown = f"{_HELP[name]}  [default: {field.default}]" if plain else _HELP[name]
+        function = click.option(f"--{name.replace('_', '-')}", name, type=kind, default=None, help=shown)(function)
+    return function
+
+
+def _settings(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
+    """Join a configuration file, ``--set`` and options; the later ones win."""
+    from t2t import strict_yaml
+    from t2t.config import parse_setting
+
+    settings: dict[str, Any] = {}
+    if config_file:
+        document = strict_yaml.read(Path(config_file))
+        if not isinstance(document.data, dict):
+            raise UsageError("expected settings by name", where=config_file, code="C01")
+        settings |= document.data
+    for text in given:
+        key, value = parse_setting(text)
+        settings[key] = value
+    settings |= {name: value for name, value in options.items() if value is not None}
+    return settings
+
+
+@cli.command()
+@_config_options
+@click.option("--pack", is_flag=True, default=None, help="Put several examples into one row (exact for T5 shapes).")
+@click.option("--long-targets", default=None, help="error | cut: a training target over --max-target.")
+@click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Take one real step; print shapes, steps and memory; keep nothing.")
+@click.pass_obj
+def train(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run: bool, **options: Any) -> None:
+    """Train on a mix or on tasks, evaluate, and write the run folder.
+
+    Example: t2t train --mix glue --steps 200
+    """
+    from t2t.config import from_mapping
+
+    settings = _settings(options, config_file, given)
+    settings.setdefault("steps", None)
+    if not any(settings.get(k) for k in ("mix", "task")):
+        raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
+    if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
+        settings["epochs"] = 1.0
+    config = from_mapping(settings, where=config_file or "").check_trainable()
+    from t2t.train import dry_run as try_one
+    from t2t.train import train as start
+
+    if dry_run:
+        show("", [{"what": name, "is": value} for name, value in try_one(config, watch=obj["screen"]).items()])
+        return
+    report = start(config, watch=obj["screen"])
+    _show_run(obj, Path(report.folder))
+
+
+@cli.command()
+@click.argument("run", type=str)
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="A setting that may change, such as steps.")
+@click.pass_obj
+def resume(obj: Any, run: str, given: tuple[str, ...]) -> None:
+    """Go on with a run that was stopped or killed, from its newest sound checkpoint."""
+    from t2t.config import parse_setting
+    from t2t.train import resume as go_on
+
+    folder = Path(run)
+    go_on(folder, changes=dict(parse_setting(text) for text in given), watch=obj["screen"])
+    _show_run(obj, folder)
+
+
+def _show_run(obj: Any, folder: Path) -> None:
+    """Write the pages of a finished run (main rank only) and print its score table."""
+    if int(os.environ.get("RANK", "0")):
+        return
+    from t2t.report import render
+
+    render(folder)
+    _show_report(folder)
+    obj["screen"].notice(f"report: {folder / 'report.html'}")
+
+
+def _show_report(folder: Path) -> None:
+    from t2t.report import read, table
+
+    report = read(folder)
+    title = f"{report['run']} · {report['split']}" + (" · SAMPLE DATA" if report["source"] == "sample" else "")
+    rows = [{k: v for k, v in row.items() if k != "prompt"} for row in table(report)]
+    show(title, rows, right=("value", "majority", "n", "unparsed"))
+    if report["average"]:
+        click.echo(f"average {report['average']['value']:.2f} over {len(report['average']['tasks'])} tasks")
+
+
+# -- eval, predict, report, compare ----------------------------------------------------------------------------------
+
+
+@cli.command("eval")
+@click.argument("model", metavar="RUN|MODEL")
+@click.option("--mix", help="A mix of tasks (default: the run's).")
+@click.option("--task", "task_", help="One or more tasks, separated by commas.")
+@click.option("--split", default="validation", show_default=True)
+@click.option("--by", default="write", show_default=True, help="write | rank | both.")
+@click.option("--prompt", help="The prompt to evaluate with (default: each task's first).")
+@click.option("--limit", type=int, help="Score a seeded sample of this many rows a task.")
+@SOURCE
+@click.option("--out", help="Folder for predictions and report (default: RUN/eval/SPLIT, or runs/eval-MODEL-N).")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name, such as max_target.")
+@JSON
+@click.pass_obj
+def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Evaluate a run or a model; every score has n, an interval and the share of unparsed answers."""
+    from t2t.apply import evaluate_model
+
+    options["task"] = options.pop("task_")
+    options["eval_limit"] = options.pop("limit")
+    settings = _settings(options, None, given)
+    folder = evaluate_model(model, settings, watch=obj["screen"])
+    from t2t.report import read, render
+
+    render(folder)
+    if as_json:
+        show_json(read(folder))
+    else:
+        _show_report(folder)
+        obj["screen"].notice(f"report: {folder / 'report.html'}")
+
+
+@cli.command()
+@click.argument("model", metavar="RUN|MODEL")
+@click.option("--task", "task_", help="Read rows with this task's columns (JSONL or CSV); without it, lines of text.")
+@click.option("--prompt", help="The prompt of the task (default: its first).")
+@click.option("--input", "source", default="-", show_default=True, help="A file, or - for stdin.")
+@click.option("--out", "target", default="-", show_default=True, help="A JSONL file, or - for stdout.")
+@click.option("--by", default="write", show_default=True, help="write | rank.")
+@click.pass_obj
+def predict(obj: Any, /, model: str, task_: str | None, source: str, target: str, **options: Any) -> None:
+    """Answer rows or lines; write one JSON object a row.
+
+    Example: echo "sst2 sentence: a fine film" | t2t predict runs/glue-1
+    """
+    from t2t.apply import predict_rows
+
+    preds = predict_rows(model, task_, source, watch=obj["screen"], **options)
+    lines = "".join(json.dumps(pred, ensure_ascii=False) + "\n" for pred in preds)
+    if target == "-":
+        sys.stdout.write(lines)
+        return
+    from t2t.runs import write_text
+
+    write_text(Path(target), lines)
+
+
+@cli.command()
+@click.argument("run", type=str)
+@JSON
+@click.pass_obj
+def report(obj: Any, run: str, as_json: bool) -> None:
+    """Print a run's scores and write report.md and report.html anew."""
+    from t2t.report import read, render
+
+    render(Path(run))
+    if as_json:
+        show_json(read(Path(run)))
+    else:
+        _show_report(Path(run))
+        obj["screen"].notice(f"report: {Path(run) / 'report.html'}")
+
+
+@cli.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--split", default="validation", show_default=True)
+@JSON
+def compare(first: str, second: str, split: str, as_json: bool) -> None:
+    """Compare two runs row by row: differences with paired bootstrap intervals."""
+    from dataclasses import asdict
+
+    from t2t.compare import compare as of_runs
+
+    found = of_runs(first, second, split=split)
+    if as_json:
+        show_json([asdict(one) for one in found])
+        return
+    rows = [
+        {
+            "task": d.task,
+            "metric": d.metric,
+            "first": f"{d.first:.2f}",
+            "second": f"{d.second:.2f}",
+            "difference": f"{d.difference:+.2f}",
+            "interval": f"[{d.low:+.1f}, {d.high:+.1f}]",
+            "p": f"{d.p:.3f}",
+            "n": f"{d.n:,}",
+            "disagree": f"{d.disagree:,}",
+        }
+        for d in found
+    ]
+    show("", rows, right=("first", "second", "difference", "p", "n", "disagree"))
+
+
+# -- prompt, ls ------------------------------------------------------------------------------------------------------
+
+
+@cli.group()
+def prompt() -> None:
+    """Show and render the prompts of tasks."""
+
+
+@prompt.command("show")
+@click.argument("task_", metavar="TASK")
+@JSON
+def prompt_show(task_: str, as_json: bool) -> None:
+    """Show every prompt of a task: input, target, choices, source and content hash."""
+    from dataclasses import asdict
+
+    from t2t.tasks import task
+
+    found = task(task_)
+    if as_json:
+        show_json({"task": found.name, "prompts": [asdict(p) for p in found.prompts.values()]})
+        return
+    for p in found.prompts.values():
+        click.echo(f"{found.name} · {p.name} @{p.hash}")
+        click.echo(f"  {'cloze' if p.cloze else 'input '}  {p.cloze or p.input}")
+        click.echo(f"  target  {p.target}")
+        if p.choices:
+            click.echo(f"  choices {' | '.join(p.choices)}")
+        click.echo(f"  source  {p.source}")
+
+
+@prompt.command("render")
+@click.argument("task_", metavar="TASK")
+@click.option("--prompt", "name", help="The prompt (default: the first).")
+@click.option("--split", default="validation", show_default=True)
+@click.option("--row", default=0, show_default=True, help="The row's number, from 0.")
+@SOURCE
+@click.option("--set", "given", multiple=True, metavar="COLUMN=TEXT", help="Render these values instead of a row.")
+@JSON
+def prompt_render(
+    task_: str, name: str | None, split: str, row: int, source: str, given: tuple[str, ...], as_json: bool
+) -> None:
+    """Render one row, or values given with --set, exactly as a model sees it."""
+    from t2t.tasks import Examples, prompt, task
+
+    found = task(task_)
+    if given:
+        pairs = dict(text.partition("=")[::2] for text in given)
+        numbers = {c for c, kind in found.columns.items() if kind in ("class", "number")}
+        values = {c: _number(v) if c in numbers else v for c, v in pairs.items()}
+        egs = Examples(found, [values], split="given", prompt=prompt(found, name), labelled=False)
+        row = 0
+    else:
+        from t2t.sets import examples
+
+        egs = examples(found, split, source, prompt_name=name, labelled=False)
+        click.echo(egs.rows.origin.notice(), err=True)  # type: ignore[attr-defined]
+    if not 0 <= row < len(egs):
+        raise UsageError(f"--row {row}: the split has rows 0 to {len(egs) - 1}")
+    eg = egs[row]
+    if as_json:
+        show_json({"uid": eg.uid, "input": eg.input, "target": eg.target, "choices": eg.choices, "prompt": eg.prompt})
+    else:
+        click.echo(f"input   {eg.input}\ntarget  {eg.target}")
+
+
+def _number(text: str) -> Any:
+    """Return a number where the text is one, else the text (a class may be given by its name)."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["tasks", "mixes", "prompts", "models", "families", "metrics", "objectives"]))
+@JSON
+def ls(what: str, as_json: bool) -> None:
+    """List tasks, mixes, prompts, models, families, metrics or objectives."""
+    rows = _LISTS[what]()
+    if as_json:
+        show_json(rows)
+    else:
+        show("", [{k: ", ".join(v) if isinstance(v, list) else v for k, v in row.items()} for row in rows])
+
+
+def _ls_tasks() -> list[dict[str, Any]]:
+    from t2t.tasks import task, tasks
+
+    return [
+        {"task": t.name, "answer": t.answer, "metrics": list(t.metrics), "prompts": list(t.prompts), "title": t.title}
+        for t in map(task, tasks())
+    ]
+
+
+def _ls_mixes() -> list[dict[str, Any]]:
+    from t2t.mixtures import mix, mixes
+
+    return [
+        {"mix": m.name, "rates": m.policy, "tasks": list(m.tasks), "evaluate": list(m.evaluate), "title": m.title}
+        for m in map(mix, mixes())
+    ]
+
+
+def _ls_prompts() -> list[dict[str, Any]]:
+    from t2t.tasks import task, tasks
+
+    return [
+        {"task": t.name, "prompt": p.name, "hash": p.hash, "input": p.input or p.cloze, "target": p.target}
+        for t in map(task, tasks())
+        for p in t.prompts.values()
+    ]
+
+
+def _ls_models() -> list[dict[str, Any]]:
+    from t2t.models import bundled_models, family_of
+    from t2t.paths import models_folder
+
+    rows = []
+    for name in bundled_models():
+        folder = models_folder() / name
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        weights = "safetensors" if list(folder.glob("*.safetensors")) else "random, drawn from the seed"
+        rows.append({"model": name, "family": family_of(config), "type": config["model_type"], "weights": weights})
+    return rows
+
+
+def _ls_families() -> list[dict[str, Any]]:
+    from t2t.models import FAMILIES
+
+    return [{"family": name} for name in FAMILIES]
+
+
+def _ls_metrics() -> list[dict[str, Any]]:
+    from t2t.answers import ANSWERS
+    from t2t.metrics import METRICS
+
+    return [
+        {
+            "metric": name,
+            "unit": m.unit,
+            "answers": [f.name for f in ANSWERS.values() if name in f.metrics],
+            "what": (m.table.__doc__ or "").splitlines()[0],
+        }
+        for name, m in METRICS.items()
+    ]
+
+
+def _ls_objectives() -> list[dict[str, Any]]:
+    from t2t.objectives import OBJECTIVES
+
+    return [{"objective": name, "what": (f.__doc__ or "").splitlines()[0]} for name, f in OBJECTIVES.items()]
+
+
+_LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "tasks": _ls_tasks,
+    "mixes": _ls_mixes,
+    "prompts": _ls_prompts,
+    "models": _ls_models,
+    "families": _ls_families,
+    "metrics": _ls_metrics,
+    "objectives": _ls_objectives,
+}
+
+
+# -- check, fetch, info ----------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("what", nargs=-1, metavar="[TASK|MIX|FILE.yaml|RUN]...")
+@SOURCE
+@click.option("--model", default="t2t-mini", show_default=True, help="The model whose vocabulary is audited.")
+@click.option("--max-input", default=512, show_default=True)
+@click.option("--max-target", default=128, show_default=True)
+@click.option("--files-only", is_flag=True, help="Check task files and mixes only: no data, no model.")
+@JSON
+@click.pass_obj
+def check(obj: Any, /, what: tuple[str, ...], files_only: bool, as_json: bool, **options: Any) -> None:
+    """Check task files, mixes, every row of their data, the vocabulary, and checkpoints of runs.
+
+    Without arguments every task file and mix is checked (no data).
+    """
+    from t2t.mixtures import mix, mixes
+    from t2t.tasks import task, tasks
+
+    runs_, names = [w for w in what if (Path(w) / "run.yaml").is_file()], list(what)
+    names = [w for w in names if w not in runs_]
+    if not what:
+        for name in tasks():
+            task(name)
+        for name in mixes():
+            for part in (*mix(name).tasks, *mix(name).evaluate):
+                task(part)
+        click.echo(f"{len(tasks())} tasks and {len(mixes())} mixes are sound")
+        return
+    chosen = [
+        n for w in names for n in ((w,) if "/" in w or w.endswith(".yaml") else (*mix(w).tasks, *mix(w).evaluate))
+    ]
+    found = [task(name) for name in dict.fromkeys(chosen)]
+    rows: list[dict[str, Any]] = []
+    if found and not files_only:
+        from t2t.check import check_data
+
+        rows = check_data(found, watch=obj["screen"], **options)
+    for run in runs_:
+        from t2t.checkpoint import latest
+
+        for path, error in latest(Path(run) / "checkpoints"):
+            rows.append({"task": str(path), "split": "-", "examples": 0, "said": str(error or "sound")})
+    if as_json:
+        show_json(rows)
+    else:
+        show("", rows, right=("examples", "longest_input", "longest_target", "inputs_cut", "unknown"))
+    if not rows:
+        click.echo(f"{len(found)} task files are sound")
+    if any(row["said"] and "sha256" in row["said"] for row in rows):
+        raise DataError("a checkpoint is damaged, see the table")
+
+
+@cli.command()
+@click.option("--mix", help="Fetch every task of a mix.")
+@click.option("--task", "task_", help="One or more tasks, separated by commas.")
+@click.option("--dest", required=True, type=str, help="The directory to write, laid out like the hub.")
+@SOURCE
+@click.pass_obj
+def fetch(obj: Any, mix: str | None, task_: str | None, dest: str, source: str) -> None:
+    """Fetch data sets into a directory that T2T_HUB or --source can name, with a sha256 manifest."""
+    from t2t import mixtures
+    from t2t.sources import fetch as fetch_all
+    from t2t.tasks import task
+
+    if bool(mix) == bool(task_):
+        raise UsageError("say what to fetch: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
+    names = (*mixtures.mix(mix).tasks, *mixtures.mix(mix).evaluate) if mix else tuple((task_ or "").split(","))
+    path = fetch_all([task(name) for name in names], Path(dest), source=source)
+    obj["screen"].notice(f"fetched {len(names)} tasks; use T2T_HUB={dest} or --source {dest}")
+    click.echo(path)
+
+
+@cli.command()
+@JSON
+def info(as_json: bool) -> None:
+    """Print versions, paths and settings, to paste into an issue."""
+    from t2t import hub, paths
+    from t2t.runs import environment
+
+    found = environment({"task_prompts": [str(p) for p in paths.task_folders()], "data": str(paths.sample_folder())})
+    found |= {"T2T_HUB": os.environ.get("T2T_HUB"), "hub": hub.endpoint(), "offline": bool(hub.offline())}
+    del found["command"], found["started"]
+    if as_json:
+        show_json(found)
+    else:
+        for key, value in found.items():
+            click.echo(
+                f"{key}: {value if not isinstance(value, dict) else ', '.join(f'{k} {v}' for k, v in value.items())}"
+            )
+
+
+# -- running ---------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line and exit with the code of what happened."""
+    debug = "--debug" in sys.argv
+    if not debug:
+        warnings.filterwarnings("ignore")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        if debug and not isinstance(error, (SystemExit, click.exceptions.Exit)):
+            raise
+        code = _code(error)
+    sys.exit(code or 0)
+
+
+def _code(error: BaseException) -> int:
+    """Print one line about ``error`` and return its exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return 128 + signal.SIGINT
+    if isinstance(error, click.ClickException):
+        return _say("", f"{visible(error.format_message(), 1000)} See `t2t --help`.", error.exit_code)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        said = "memory ran out. Lower --batch-tokens, or raise --set accumulate."
+        return _say("K09", said, MemoryLimitError.exit_code)
+    if isinstance(error, T2TError):
+        return _say(error.code, str(error), error.exit_code)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return _say("K04", f"{place}{error.strerror or error}", 5)
+    said = f"internal: {type(error).__name__}: {visible(error)}. Run it again with --debug and report it."
+    return _say("", said, 1)
+
+
+def _say(code: str, text: str, exit_code: int) -> int:
+    name = f" T2T-{code}" if code else ""
+    click.echo(f"t2t: error{name}: {' '.join(text.split())}", err=True)
+    return exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Reports a person reads: report.md and one self-contained report.html, made from a run folder's files.
+
+Floor 6. Nothing is computed here that is not in report.json or metrics.jsonl; everything a model or a data set wrote
+is escaped, and the page loads nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from t2t.errors import UsageError, visible
+from t2t.predict import read_predictions
+from t2t.runs import write_text
+
+__all__ = ["model_card", "read", "render", "table"]
+
+WRONG_SHOWN = 12
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return report.json of a run. Raise ``UsageError`` if there is none yet."""
+    path = folder / "report.json"
+    if not path.is_file():
+        raise UsageError(
+            "there is no report.json", where=str(folder), fix="Finish the run with `t2t resume`, or `t2t eval` it."
+        )
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def render(folder: Path) -> list[Path]:
+    """Write report.md, report.html and, beside a model, its card README.md. Return their paths."""
+    report = read(folder)
+    pages = {
+        "report.md": markdown(report),
+        "report.html": html(report, _curve(folder), _wrong(folder, report["split"])),
+    }
+    if (folder / "model").is_dir():
+        pages["README.md"] = model_card(report)
+    for name, text in pages.items():
+        write_text(folder / name, text)
+    return [folder / name for name in pages]
+
+
+def table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the score table as text cells, one row a score."""
+    base = {(b["task"], b["metric"]): b["value"] for b in report.get("baselines", ())}
+    rows = []
+    for row in report["rows"]:
+        majority = base.get((row["task"], row["metric"]))
+        rows.append(
+            {
+                "task": row["task"],
+                "metric": row["metric"],
+                "by": row["by"],
+                "value": f"{row['value']:.2f}",
+                "interval": f"[{row['low']:.1f}, {row['high']:.1f}]",
+                "majority": "–" if majority is None else f"{majority:.2f}",
+                "n": f"{row['n']:,}",
+                "unparsed": f"{row['unparsed']:.1f} %",
+                "prompt": f"{row['prompt']}@{row['prompt_hash']}",
+            }
+        )
+    return rows
+
+
+def _cell(text: str) -> str:
+    """Escape a Markdown table cell."""
+    for mark in "\\`*_[]<>|!#":
+        text = text.replace(mark, f"\\{mark}")
+    return visible(text)
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """Return report.md."""
+    names = ["task", "metric", "by", "value", "interval", "majority", "n", "unparsed", "prompt"]
+    lines = [f"# {_cell(report['run'])}", ""]
+    if report["source"] == "sample":
+        lines += ["**SAMPLE DATA**: scores on the bundled sample say nothing about the data sets.", ""]
+    lines += [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    lines += [f"| {' | '.join(_cell(row[name]) for name in names)} |" for row in table(report)]
+    if report["average"]:
+        lines += ["", f"Average: **{report['average']['value']:.2f}** over {len(report['average']['tasks'])} tasks."]
+    lines += [
+        "",
+        "Values are percent; intervals are 95 % bootstrap over rows; majority is the score of always giving the",
+    ]
+    lines += ["most frequent gold answer.", "", "## Cost", ""]
+    lines += [f"- {_cell(name.replace('_', ' '))}: {value:,}" for name, value in report["cost"].items()]
+    if report.get("mixture"):
+        lines += ["", "## Mixture", "", "| task | examples | drawn | share | epochs |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {_cell(name)} | {m['examples']:,} | {m['drawn']:,} | {m['share_percent']:.1f} % | {m['epochs']:.2f} |"
+            for name, m in report["mixture"].items()
+        ]
+    lines += ["", "## Notes", "", *(f"- {_cell(note)}" for note in report["notes"])]
+    lines += ["", "## Signatures", "", f"- run: `{report['signature']}`"]
+    lines += [f"- `{row['signature']}`" for row in report["rows"]]
+    return "\n".join(lines) + "\n"
+
+
+def model_card(report: dict[str, Any]) -> str:
+    """Return the model card with the hub's metadata, by huggingface_hub's own classes."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="text2text-generation",
+            dataset_type=row["task"],
+            dataset_name=row["task"],
+            dataset_split=report["split"],
+            metric_type=row["metric"],
+            metric_value=round(row["value"], 2),
+        )
+        for row in report["rows"]
+    ]
+    data = ModelCardData(
+        library_name="transformers",
+        pipeline_tag="text2text-generation",
+        tags=["t2t"],
+        model_name=report["run"],
+        eval_results=results or None,
+    )
+    return f"---\n{data.to_yaml()}\n---\n\n{markdown(report)}"
+
+
+def _curve(folder: Path) -> list[tuple[int, float]]:
+    """Return (step, loss) from metrics.jsonl, at most 400 points."""
+    path = folder / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    points = [(line["step"], line["loss"]) for line in lines if "loss" in line]
+    return points[:: max(1, len(points) // 400)]
+
+
+def _wrong(folder: Path, split: str) -> dict[str, list[dict[str, str]]]:
+    """Return the first wrong answers of each task."""
+    found = {}
+    for path in sorted((folder / "eval" / split).glob("*.predictions.jsonl")):
+        preds = [p for p in read_predictions(path) if p.answer != p.gold]
+        if preds:
+            found[path.name.removesuffix(".predictions.jsonl")] = [
+                {
+                    "input": visible(p.input, 400),
+                    "text": visible(p.text) + (" (unparsed)" if p.unparsed else ""),
+                    "target": visible(p.target),
+                }
+                for p in preds[:WRONG_SHOWN]
+            ]
+    return found
+
+
+def html(report: dict[str, Any], curve: list[tuple[int, float]], wrong: dict[str, list[dict[str, str]]]) -> str:
+    """Return report.html: every value is escaped, the content-security policy allows no script and no request."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("t2t", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    page = environment.get_template("report.html.jinja")
+    return page.render(r=report, rows=table(report), bars=_bars(report), path=_path(curve), curve=curve, wrong=wrong)
+
+
+def _bars(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the scores as positions in percent of the bar's width, negative values at 0."""
+    base = {(b["task"], b["metric"]): b["value"] for b in report.get("baselines", ())}
+
+    def place(value: float) -> float:
+        return round(min(max(value, 0.0), 100.0), 2)
+
+    bars = []
+    for row in report["rows"]:
+        low, high = place(row["low"]), place(row["high"])
+        majority = base.get((row["task"], row["metric"]))
+        mark = None if majority is None else place(majority)
+        bars.append({"value": place(row["value"]), "low": low, "width": round(high - low, 2), "mark": mark})
+    return bars
+
+
+def _path(curve: list[tuple[int, float]]) -> str:
+    """Return the loss curve as an SVG path in a box of 600 x 160."""
+    if len(curve) < 2:
+        return ""
+    steps, losses = [s for s, _ in curve], [v for _, v in curve]
+    wide, high = max(steps[-1] - steps[0], 1), max(max(losses), 1e-9)
+    points = [f"{600 * (s - steps[0]) / wide:.1f},{160 - 150 * v / high:.1f}" for s, v in curve]
+    return "M" + " L".join(points)

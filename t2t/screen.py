@@ -1,0 +1,102 @@
+"""What the command line draws: notices, progress with speed and time left, and tables.
+
+Floor 7. Everything goes to stderr except results; NO_COLOR, a missing terminal and ``--quiet`` are respected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from t2t.errors import visible
+
+if TYPE_CHECKING:
+    from t2t.train import Run
+
+__all__ = ["Screen", "show", "show_json"]
+
+
+class Screen:
+    """Draws what a run tells (the `Watch` protocol of train)."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.console = Console(stderr=True, quiet=quiet, soft_wrap=True)
+        self._progress: Progress | None = None
+        self._bar: Any = None
+
+    def notice(self, text: str) -> None:
+        """Print one line; loud for the sample and for warnings."""
+        style = "bold yellow" if text.startswith("SAMPLE DATA") else None
+        self.console.print(visible(text, 2000), style=style, markup=False, highlight=False)
+
+    def step(self, run: Run, values: dict[str, Any]) -> None:
+        """Move the bar of the loop; without a terminal print a line now and then."""
+        state = run.state
+        line = f"loss {values['loss']:.3f} · {values['tokens_per_second']:,.0f} tok/s · step {state.step:,}"
+        if self._progress is not None and self.console.is_terminal:
+            self._progress.update(self._bar, completed=min(run.progress, 1.0) * 100, what=line)
+        else:
+            self.console.print(f"{100 * min(run.progress, 1.0):5.1f} % · {line}", highlight=False)
+
+    @contextlib.contextmanager
+    def training(self, run: Run) -> Iterator[None]:
+        """Show the bar of the loop."""
+        with self._bars() as progress:
+            self._bar = progress.add_task("training", total=100, completed=round(100 * run.progress), what="", unit="%")
+            yield
+        self._progress = None
+
+    @contextlib.contextmanager
+    def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show a bar over ``total`` parts; inside the loop it takes a line below the loop's own."""
+        if self._progress is not None:
+            bar = self._progress.add_task(title, total=total, what="", unit="")
+            yield lambda done: self._progress.advance(bar, done) if self._progress else None
+            self._progress.remove_task(bar)
+            return
+        with self._bars() as progress:
+            bar = progress.add_task(title, total=total, what="", unit="")
+            yield lambda done: progress.advance(bar, done)
+        self._progress = None
+
+    @contextlib.contextmanager
+    def _bars(self) -> Iterator[Progress]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[what]}"),
+        )
+        hidden = self.quiet or not self.console.is_terminal
+        with Progress(*columns, console=self.console, disable=hidden, transient=True) as progress:
+            self._progress = progress
+            yield progress
+
+
+def show(title: str, rows: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> None:
+    """Print rows as a table on stdout."""
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    if not rows:
+        console.print("nothing to show", highlight=False)
+        return
+    table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(visible(value)) for value in row.values()))
+    console.print(table, highlight=False)
+
+
+def show_json(data: Any) -> None:
+    """Print data as JSON on stdout."""
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=1) + "\n")
