@@ -66,22 +66,19 @@ PHENOMENA = (
     ),
     rule(
         "word order",
-        "{N} {ved} {O} {adv}. | {N} has never {en} {O}. | {w} put the {thing} on the table. | "
-        "The {adj} {W} {ied}.",
+        "{N} {ved} {O} {adv}. | {N} has never {en} {O}. | {w} put the {thing} on the table. | The {adj} {W} {ied}.",
         "{N} {ved} {adv} {O}. | {N} has {en} never {O}. | {w} the {thing} put on the "
         "table. | The {W} {adj} {ied}. | {W} the {ed}.",
     ),
     rule(
         "questions need inversion",
         "What did {N} {v}? | Why has {w} {ien}? | Where were the {ws} sitting? | Who {ved} {O}?",
-        "What {N} did {v}? | Why {w} has {ien}? | Where the {ws} were sitting? | What did {N} "
-        "{v} {O}?",
+        "What {N} did {v}? | Why {w} has {ien}? | Where the {ws} were sitting? | What did {N} {v} {O}?",
     ),
     rule(
         "embedded questions keep their order",
         "{N} asked what the {W} wanted. | I wonder why {N} {ied}. | Nobody knows where {M} is.",
-        "{N} asked what did the {W} want. | I wonder why did {N} {iv}. | Nobody knows where is "
-        "{M}.",
+        "{N} asked what did the {W} want. | I wonder why did {N} {iv}. | Nobody knows where is {M}.",
     ),
     rule(
         "reflexives",
@@ -123,10 +120,8 @@ PHENOMENA = (
     ),
     rule(
         "prepositions of verbs",
-        "{N} waited for {M}. | {N} listened to the {ws}. | {w} depends on {M}. | {N} discussed "
-        "the {thing} with {M}.",
-        "{N} waited to {M} for. | {N} listened the {ws}. | {w} depends {M}. | {N} discussed about "
-        "the {thing}.",
+        "{N} waited for {M}. | {N} listened to the {ws}. | {w} depends on {M}. | {N} discussed the {thing} with {M}.",
+        "{N} waited to {M} for. | {N} listened the {ws}. | {w} depends {M}. | {N} discussed about the {thing}.",
     ),
     rule(
         "control and raising",
@@ -157,10 +152,8 @@ PHENOMENA = (
     ),
     rule(
         "negative polarity",
-        "Nobody has ever {en} {O}. | {N} did not find any mistakes. | Hardly anyone {ied}. | "
-        "{N} has not {ien} yet.",
-        "Somebody has ever {en} {O}. | {N} found any mistakes. | {N} has {ien} ever. | Everyone "
-        "has {ien} yet.",
+        "Nobody has ever {en} {O}. | {N} did not find any mistakes. | Hardly anyone {ied}. | {N} has not {ien} yet.",
+        "Somebody has ever {en} {O}. | {N} found any mistakes. | {N} has {ien} ever. | Everyone has {ien} yet.",
     ),
     rule(
         "determiners and number",
@@ -181,27 +174,22 @@ PHENOMENA = (
         "coordination",
         "{N} likes singing and dancing. | {N} and {M} {ied}. | {w} was {adj} and late. | {N} not "
         "only {ied} but also {ed}.",
-        "{N} likes singing and to dances. | {N} and {ied} {M}. | {w} was {adj} and lateness. | "
-        "{N} was both {adj} and.",
+        "{N} likes singing and to dances. | {N} and {ied} {M}. | {w} was {adj} and lateness. | {N} was both {adj} and.",
     ),
     rule(
         "existential there",
-        "There is {athing} on the table. | There are three {things} in the box. | There were no "
-        "{ws} {in} {place}.",
-        "There is every {thing} on the table. | There are {athing} in the box. | There was three "
-        "{ws} {in} {place}.",
+        "There is {athing} on the table. | There are three {things} in the box. | There were no {ws} {in} {place}.",
+        "There is every {thing} on the table. | There are {athing} in the box. | There was three {ws} {in} {place}.",
     ),
     rule(
         "passives",
-        "{O} {be} {en} by {N}. | {w} was praised by {M}. | {N} got stung by a wasp. | The {thing} "
-        "was given to {M}.",
+        "{O} {be} {en} by {N}. | {w} was praised by {M}. | {N} got stung by a wasp. | The {thing} was given to {M}.",
         "{O} {nbe} {en} by {N}. | {w} was praise by {M}. | {N} was resembled by {M}. | {N} was "
         "{ien} by {w}. | The {thing} was gave to {M}.",
     ),
     rule(
         "tense and time",
-        "{N} {ied} yesterday. | {N} will {iv} tomorrow. | {w} has lived here since 1998. | If it "
-        "rains, {N} will {iv}.",
+        "{N} {ied} yesterday. | {N} will {iv} tomorrow. | {w} has lived here since 1998. | If it rains, {N} will {iv}.",
         "{N} will {iv} yesterday. | {w} is living here since 1998. | {N} has {ien} yesterday "
         "morning at nine. | {N} {ied} tomorrow.",
     ),
@@ -214,22 +202,18 @@ PHENOMENA = (
     ),
     rule(
         "clefts and fronting",
-        "It was {N} who {ed}. | What {N} needs is {athing}. | Never has {N} {ien} so much. | Only "
-        "then did {w} {iv}.",
+        "It was {N} who {ed}. | What {N} needs is {athing}. | Never has {N} {ien} so much. | Only then did {w} {iv}.",
         "It is {N} what {ed}. | What {N} needs it is {athing}. | Never {N} has {ien} so "
         "much. | Only then {w} did {iv}.",
     ),
     rule(
         "particles",
-        "{N} switched the lamp off. | {N} switched off the lamp. | {M} picked it up. | {w} looked "
-        "after them.",
-        "{N} switched off it. | {M} picked up it. | {w} looked them after. | {N} switched the off "
-        "lamp.",
+        "{N} switched the lamp off. | {N} switched off the lamp. | {M} picked it up. | {w} looked after them.",
+        "{N} switched off it. | {M} picked up it. | {w} looked them after. | {N} switched the off lamp.",
     ),
     rule(
         "easy and eager",
-        "{N} is easy to please. | {N} is eager to please {M}. | It is hard to {do}. | {M} is too "
-        "{adj} to {iv}.",
+        "{N} is easy to please. | {N} is eager to please {M}. | It is hard to {do}. | {M} is too {adj} to {iv}.",
         "{N} is easy to please {M} for. | It is eager to please {N} for {M}. | {N} is hard that "
         "{M} {iv}. | {M} is too {adj} that to {iv}.",
     ),

@@ -41,9 +41,7 @@ def majority(train: Split, valid: Split, metrics: Sequence[str]) -> dict[str, fl
     return {m: 100 * METRICS[m](labels(valid), [top] * len(valid)) for m in metrics}
 
 
-def linear(
-    train: Split, valid: Split, metrics: Sequence[str], side: int | None = None
-) -> dict[str, float]:
+def linear(train: Split, valid: Split, metrics: Sequence[str], side: int | None = None) -> dict[str, float]:
     """Scores, in percent, of TF-IDF with a linear model on both sides or on one."""
 
     def texts(rows: Split) -> list[str]:

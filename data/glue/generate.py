@@ -61,11 +61,7 @@ def every_file(datasheets: bool) -> dict[Path, bytes]:
 
 def stale(files: dict[Path, bytes]) -> list[Path]:
     """The files that are missing or hold something else."""
-    return [
-        path
-        for path, content in files.items()
-        if not path.is_file() or path.read_bytes() != content
-    ]
+    return [path for path, content in files.items() if not path.is_file() or path.read_bytes() != content]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -335,7 +335,7 @@ def ax(rng: Random) -> dict[str, Split]:
         premise, hypothesis = family(rng, rng.choice(THREE), WHOLE)
         return (sentence(premise), sentence(hypothesis)), -1
 
-    return collect(rng, {"test": {family: 15 for family in families}}, make)
+    return collect(rng, {"test": dict.fromkeys(families, 15)}, make)
 
 
 def rte(rng: Random) -> dict[str, Split]:
@@ -382,8 +382,7 @@ def two_actors(rng: Random, relation: int) -> Pair:
     names = people(rng, 2)
     events = rng.sample(topic.events, 2)
     first, second = (
-        Clause(name, event, some_details(rng, topic, 2))
-        for name, event in zip(names, events, strict=True)
+        Clause(name, event, some_details(rng, topic, 2)) for name, event in zip(names, events, strict=True)
     )
     reason = f" because {rng.choice(topic.reasons)}" if rng.random() < 0.4 else ""
     premise = f"{sentence(say(rng, first) + reason)} {sentence(say(rng, second))}"
@@ -417,9 +416,7 @@ def ask_fact(rng: Random, answered: bool) -> Pair:
     kind = rng.choice(KINDS)
     town, elsewhere = rng.sample(TOWNS, 2)
     first, second, third, _ = rng.sample(kind.facts, 4)
-    text = rng.choice(
-        ("{n}, which {a}, {b}", "{n} {a} and {b}", "{n} {a}; what is more, it {b}")
-    ).format(
+    text = rng.choice(("{n}, which {a}, {b}", "{n} {a} and {b}", "{n} {a}; what is more, it {b}")).format(
         n=kind.pattern.format(town),
         a=rng.choice(first.says).format(rng.choice(first.values)),
         b=rng.choice(second.says).format(rng.choice(second.values)),

@@ -194,8 +194,7 @@ TRAINING_TOPICS = (
         reject/turn down | the recording contract""",
         "in the chapel, at the conservatory, in the park pavilion, at the opera house, at the "
         "broadcasting house, at the castle",
-        "the conductor had insisted, a broadcast was planned, the hall had been damaged, the "
-        "sponsor had asked for it",
+        "the conductor had insisted, a broadcast was planned, the hall had been damaged, the sponsor had asked for it",
     ),
     topic(
         "science",
@@ -234,8 +233,7 @@ TRAINING_TOPICS = (
         freeze/block | the account""",
         "at the stock exchange, in the London office, in the Zurich office, in the Tokyo "
         "office, at the trade ministry, at the central bank",
-        "prices had fallen sharply, the regulator had written twice, a new law was coming, "
-        "investors were nervous",
+        "prices had fallen sharply, the regulator had written twice, a new law was coming, investors were nervous",
     ),
     topic(
         "sport",
@@ -254,8 +252,7 @@ TRAINING_TOPICS = (
         give/grant | an interview""",
         "at the old stadium, in the village gym, at the Olympic park, at the mountain camp, at "
         "the seaside resort, at the university",
-        "the season was nearly over, the coach had resigned, the rules had changed, the rain had "
-        "stopped at last",
+        "the season was nearly over, the coach had resigned, the rules had changed, the rain had stopped at last",
     ),
     topic(
         "health",
@@ -274,8 +271,7 @@ TRAINING_TOPICS = (
         recommend/advise | a low-salt diet""",
         "at the rural clinic, at the city hospital, at the patient's home, on the hospital "
         "ship, at the village school, at the airport",
-        "the fever had returned, the waiting list was long, a vaccine had arrived, the family had "
-        "asked for it",
+        "the fever had returned, the waiting list was long, a vaccine had arrived, the family had asked for it",
     ),
     topic(
         "history",
@@ -314,8 +310,7 @@ TRAINING_TOPICS = (
         cancel | the product launch""",
         "in the Dublin office, in the Toronto office, in the Nairobi office, in the Seoul "
         "office, in the Lima office, on the night train",
-        "users had complained, an audit was due, the disk was nearly full, the manager had "
-        "promised it",
+        "users had complained, an audit was due, the disk was nearly full, the manager had promised it",
     ),
     topic(
         "film",
@@ -332,10 +327,8 @@ TRAINING_TOPICS = (
         defend/justify | the long running time
         burn | the first script
         rent/hire | a vintage limousine""",
-        "in the desert, at the seaside studio, in the abandoned mill, in Rome, in a mountain "
-        "village, on a cruise ship",
-        "the budget had been cut, a preview had gone badly, the lead actress was ill, the "
-        "producers had insisted",
+        "in the desert, at the seaside studio, in the abandoned mill, in Rome, in a mountain village, on a cruise ship",
+        "the budget had been cut, a preview had gone badly, the lead actress was ill, the producers had insisted",
     ),
     topic(
         "schools",
@@ -354,8 +347,7 @@ TRAINING_TOPICS = (
         repeat/go over | the difficult chapter/the hard chapter""",
         "at the primary school, at the evening college, at the grammar school, at the summer "
         "camp, at the music academy, at the boarding school",
-        "term was almost over, the heating had failed, the inspectors were visiting, several "
-        "parents had asked for it",
+        "term was almost over, the heating had failed, the inspectors were visiting, several parents had asked for it",
     ),
     topic(
         "building",
@@ -374,8 +366,7 @@ TRAINING_TOPICS = (
         insulate | the attic/the loft""",
         "at the primary school, on the farm, at the swimming pool, at the town hall, at the "
         "lighthouse, at the bus station",
-        "winter was coming, the owner was moving in, the council had complained, the old one had "
-        "collapsed",
+        "winter was coming, the owner was moving in, the council had complained, the old one had collapsed",
     ),
     topic(
         "weather",
@@ -394,8 +385,7 @@ TRAINING_TOPICS = (
         withdraw/take back | the storm alert""",
         "on the mountain top, at the airport, at the polar station, at the lighthouse, at the "
         "university, in the television studio",
-        "pressure was falling, the dam was almost full, the radar had failed, farmers had asked "
-        "for it",
+        "pressure was falling, the dam was almost full, the radar had failed, farmers had asked for it",
     ),
 )
 MISMATCHED_TOPICS = (
@@ -435,8 +425,7 @@ MISMATCHED_TOPICS = (
         redesign | the heat shield""",
         "at the desert observatory, on the space station, at mission control, on the volcano, "
         "at the planetarium, at the polar station",
-        "the sky was clear, the antenna had failed, a rival team had announced it, the budget "
-        "year was ending",
+        "the sky was clear, the antenna had failed, a rival team had announced it, the budget year was ending",
     ),
     topic(
         "farming",
@@ -474,18 +463,14 @@ MISMATCHED_TOPICS = (
         redirect/forward | the magazine""",
         "at the main post office, on the island, at the airport, in the mountain village, at "
         "the railway station, at the embassy",
-        "the address was wrong, a strike had begun, the holidays were near, the sender had "
-        "telephoned",
+        "the address was wrong, a strike had begun, the holidays were near, the sender had telephoned",
     ),
 )
 TOPICS = TRAINING_TOPICS + MISMATCHED_TOPICS
 
 YEARS = tuple(str(year) for year in (1784, 1812, 1837, 1859, 1874, 1891, 1903, 1926, 1938, 1951))
 RECENT = tuple(str(year) for year in (1962, 1971, 1984, 1996, 2003, 2008, 2014, 2019))
-PEOPLE = tuple(
-    f"{first} {last}"
-    for first, last in zip(WOMEN[::2] + MEN[::2], SURNAMES + SURNAMES, strict=False)
-)
+PEOPLE = tuple(f"{first} {last}" for first, last in zip(WOMEN[::2] + MEN[::2], SURNAMES + SURNAMES, strict=False))
 LENGTHS = parts("90, 140, 260, 310, 420, 580, 730, 860, 1100")
 SEATS = parts("200, 350, 600, 900, 1200, 2500, 4000")
 
@@ -621,8 +606,7 @@ TRAINING_KINDS = (
             ),
             fact(
                 "has been translated into {} languages | is available in {} translations",
-                "Into how many languages has {} been translated? | "
-                "How many translations of {} are there?",
+                "Into how many languages has {} been translated? | How many translations of {} are there?",
                 parts("three, seven, eleven, sixteen, nineteen, thirty"),
             ),
         ),

@@ -220,8 +220,7 @@ FAMILIES = (
         """,
     ),
     family(
-        "hamsters, budgies, goldfish, ferrets, tortoises, rabbits, geckos, parrots, guinea pigs, "
-        "chinchillas",
+        "hamsters, budgies, goldfish, ferrets, tortoises, rabbits, geckos, parrots, guinea pigs, chinchillas",
         """
         How long do {} live?
         What is the lifespan of {}?

@@ -80,9 +80,7 @@ ASPECTS = (  # with the verb that agrees
     *(f"the {noun} are" for noun in parts("performances, jokes, costumes, songs, opening scenes")),
     *(f"the {noun} is" for noun in parts("central idea, humour, staging, photography, narrator")),
 )
-MAKERS = parts(
-    "director, author, cast, composer, lead actor, screenwriter, choreographer, producer, designer"
-)
+MAKERS = parts("director, author, cast, composer, lead actor, screenwriter, choreographer, producer, designer")
 # {x}, {x2}: adjectives; {xn}: noun; {xe}: effect; {xa}: adverb; {xv}: verdict; {ax}: "a witty".
 FRAMES = (
     "{ax}, {x2} {work}",

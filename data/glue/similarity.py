@@ -32,9 +32,7 @@ FIRMS = parts(
     "Dairies, Pellucid Glass, Meridian Rail, Quartz & Sons, Solano Textiles, Birchwood Paper, "
     "Vesper Energy, Ironbridge Motors, Nimbus Telecom, Saffron Hotels, Polder Shipping"
 )
-MONTHS = parts(
-    "January, February, March, April, May, June, July, August, September, October, November"
-)
+MONTHS = parts("January, February, March, April, May, June, July, August, September, October, November")
 
 
 def single(values: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -193,9 +191,7 @@ class Story:
             values[roles[0]], values[roles[1]] = values[roles[1]], values[roles[0]]
         else:
             slot = rng.choice(sorted(values))
-            values[slot] = other(
-                rng, [v for v in SLOTS[slot] if v not in values.values()], values[slot]
-            )
+            values[slot] = other(rng, [v for v in SLOTS[slot] if v not in values.values()], values[slot])
         return replace(self, values=values)
 
 
@@ -314,9 +310,7 @@ def similar_stories(rng: Random, band: int) -> tuple[str, str]:
     if band == 3:
         return two_stories(rng, story, story.change(rng, swap=0.3))
     unlike = random_story(rng)
-    while unlike.template == story.template or set(unlike.values.values()) & set(
-        story.values.values()
-    ):
+    while unlike.template == story.template or set(unlike.values.values()) & set(story.values.values()):
         unlike = random_story(rng)
     return two_stories(rng, story, unlike)
 

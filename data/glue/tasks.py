@@ -111,8 +111,7 @@ TASKS = (
         SENTENCES,
         ("entailment", "not_entailment"),
         inference.rte,
-        "Does a short passage entail a sentence?  Two people or an unrelated second sentence "
-        "must be told apart.",
+        "Does a short passage entail a sentence?  Two people or an unrelated second sentence must be told apart.",
         "balanced",
     ),
     Task(

@@ -62,9 +62,7 @@ NEVER = -1000.0  # a score no ordinary spelling is as bad as
 # Characters that are pieces however rare: ASCII, the letters of Latin-1 and of French and
 # Romanian, and some signs; the rest of the vocabulary is learnt.
 REQUIRED = (
-    "\n\t"
-    + "".join(chr(code) for code in [*range(0x21, 0x7F), *range(0xC0, 0x100)])
-    + "ŒœĂăȘșȚțŞşŢţ¡¿«»„“”‘’–—…•°½€£§"
+    "\n\t" + "".join(chr(code) for code in [*range(0x21, 0x7F), *range(0xC0, 0x100)]) + "ŒœĂăȘșȚțŞşŢţ¡¿«»„“”‘’–—…•°½€£§"
 )
 TRAINING_FILES = ("wiki_en/train-*.parquet", "standardebooks/train-*.parquet")
 VALIDATION_FILES = ("wiki_en/validation-*.parquet",)
