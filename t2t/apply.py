@@ -150,7 +150,7 @@ def _as_is(eg: Example, text: str) -> Prediction:
 def _rows(task_: Task, data: bytes, name: str, prompt_name: str | None) -> Sequence[Example]:
     """Return the examples of a file of rows; the label's column may be missing."""
     chosen = prompt(task_, prompt_name)
-    labels = {"class", "number", "tags"}
+    labels = ("class", "number", "tags")
     columns = {column: f"{kind}?" if kind in labels else kind for column, kind in task_.columns.items()}
     rows = files.read_bytes(data, name, columns)
     return Examples(task_, rows, split="input", prompt=chosen, labelled=False)[:]
