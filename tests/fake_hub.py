@@ -1,4 +1,4 @@
-"""A loopback server that speaks the hub's routes for data sets, and fails on command.
+"""A loopback server that speaks the hub's routes for data sets and models, and fails on command.
 
 ``Repo`` is a data set repository; ``FakeHub`` serves some of them, notes every request and applies ``Fault``s: the
 first fault whose pattern matches a path and that has turns left decides the answer.
@@ -23,7 +23,7 @@ BIG = 400  # bytes; files from this size on are "LFS files", known by their sha2
 
 @dataclasses.dataclass
 class Repo:
-    """A data set: revision → files. A commit is the sha1 of what it holds."""
+    """A data set or model: revision → files. A commit is the sha1 of what it holds."""
 
     revisions: dict[str, dict[str, bytes]]
 
@@ -138,9 +138,9 @@ class FakeHub:
     def route(self, path: str, query: dict[str, list[str]]) -> tuple[int, bytes, dict[str, str]]:
         """Return status, body and headers. The revision is split off before it is unquoted."""
         for pattern, serve in (
-            (r"/api/datasets/([^/]+/[^/]+)/revision/([^/]+)", self.about),
-            (r"/api/datasets/([^/]+/[^/]+)/tree/([^/]+)", self.tree),
-            (r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.file),
+            (r"/api/(?:datasets|models)/([^/]+/[^/]+)/revision/([^/]+)", self.about),
+            (r"/api/(?:datasets|models)/([^/]+/[^/]+)/tree/([^/]+)", self.tree),
+            (r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.file),
         ):
             if match := re.fullmatch(pattern, path):
                 repo_id, revision, *rest = map(urllib.parse.unquote, match.groups())

@@ -29,6 +29,13 @@ configs:
   - {split: validation, path: cola/validation-*}
 ---
 """
+MODEL = {
+    "config.json": b'{"model_type": "t5"}',
+    "tokenizer.json": b"{}",
+    "model.safetensors": b"weights" * 100,
+    "modeling.py": b"raise SystemExit('code of a model was run')",
+    "onnx/model.safetensors": b"not this one",
+}
 SCRIPT = b"raise SystemExit('a data set script was run')"
 
 
@@ -69,6 +76,8 @@ def world() -> dict[str, Repo]:
         ),
         "old/script": Repo({"main": {"script.py": SCRIPT}, "refs/convert/parquet": converted}),
         "old/lost": Repo({"main": {"lost.py": SCRIPT}}),
+        "some/model": Repo({"main": MODEL}),
+        "some/pickle": Repo({"main": {"config.json": b"{}", "pytorch_model.bin": b"pickle"}}),
         "plain/csv": Repo({"main": {"train.csv": b"a,b\n1,2\n"}}),
     }
 
@@ -541,3 +550,32 @@ def test_a_hostile_pattern_costs_no_time() -> None:
 def test_missing_shards() -> None:
     names = ["a/train-00000-of-00003.parquet", "a/train-00002-of-00003.parquet", "a/test-00000-of-00001.parquet"]
     assert hub.missing_shards(names) == ["a/train-00001-of-00003.parquet"]
+
+
+# --- models ---
+
+
+def test_a_model_is_fetched_without_its_code_and_then_asked_for_no_more(fake: FakeHub) -> None:
+    found = hub.fetch_model("some/model")
+    assert sorted(path.name for path in found.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert (found / "model.safetensors").read_bytes() == MODEL["model.safetensors"]
+    fake.requests.clear()
+    assert hub.fetch_model("some/model") == found
+    assert fake.requests == []
+
+
+def test_a_model_with_pickled_weights_only_is_refused(fake: FakeHub) -> None:
+    assert "safetensors" in str(refused(lambda: hub.fetch_model("some/pickle"), "not_found"))
+    assert not [path for path in fake.paths() if path.endswith(".bin")]
+
+
+def test_a_corrupt_model_is_never_used(fake: FakeHub, tmp_path: Path) -> None:
+    fake.fail("model.safetensors", "corrupt")
+    refused(lambda: hub.fetch_model("some/model"), "corrupt")
+    assert not list((tmp_path / "hf").rglob("model.safetensors"))
+
+
+def test_a_model_offline_is_refused_at_once(fake: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    refused(lambda: hub.fetch_model("some/model"), "offline")
+    assert fake.requests == []
