@@ -41,9 +41,10 @@ def settings_of(model: str, settings: Mapping[str, Any]) -> Config:
 
 
 def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Path:
-    """Score a run or a model; write predictions and report.json. Return the folder they are in.
+    """Score a run or a model; write predictions and report.json. Return the folder the report is in.
 
-    That is ``settings["out"]``, else ``RUN/eval/SPLIT`` for a run, else a new ``runs/eval-MODEL-N``.
+    A run scored in full has them in ``RUN/eval/SPLIT``; else they are in ``settings["out"]`` or a new
+    ``runs/eval-MODEL-N``, so that a sample of rows never takes the place of all.
     """
     config = settings_of(model, settings)
     if bool(config.mix) == bool(config.task):
@@ -56,7 +57,7 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
     for name, egs in found.score.items():
         warnings += loaded.tokens.audit(name, egs.prompt)
         check_limit(loaded, egs)
-    folder = _folder(model, settings.get("out"), config)
+    folder, report_folder = _folders(model, settings.get("out"), config)
     started = time.monotonic()
     ways = ("write", "rank") if config.by == "both" else (config.by,)
     answered = {by: evaluate_sets(loaded, found, by=by, watch=watch, folder=folder) for by in ways}
@@ -81,24 +82,18 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
     del fixed["folder"]
     texts = {name: tally.asdict() for name, tally in tallies.items()}
     runs.write_json(
-        folder / "report.json",
+        report_folder / "report.json",
         {"t2t": VERSION, **fixed, "baselines": baselines(answers), "texts": texts},
     )
-    return folder
+    return report_folder
 
 
-def _folder(model: str, out: str | None, config: Config) -> Path:
-    """Return where an evaluation is written."""
-    if out:
-        folder = Path(out)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise runs.disk_error(error, folder) from None
-        return folder
-    if (Path(model) / "run.yaml").is_file():
-        return Path(model) / "eval" / config.split
-    return runs.new_folder(None, f"eval-{Path(model).name}")
+def _folders(model: str, out: str | None, config: Config) -> tuple[Path, Path]:
+    """Return the folders of ``eval/SPLIT/*.predictions.jsonl`` and of the report."""
+    if (Path(model) / "run.yaml").is_file() and not out and config.eval_limit is None:
+        return Path(model), Path(model) / "eval" / config.split
+    folder = runs.new_folder(out, f"eval-{Path(model).name}")
+    return folder, folder
 
 
 def predict_rows(

@@ -183,7 +183,9 @@ def _show_report(folder: Path) -> None:
 @click.option("--prompt", help="The prompt to evaluate with (default: each task's first).")
 @click.option("--limit", type=int, help="Score a seeded sample of this many rows a task.")
 @SOURCE
-@click.option("--out", help="Folder for predictions and report (default: RUN/eval/SPLIT, or runs/eval-MODEL-N).")
+@click.option(
+    "--out", help="Folder for predictions and report (default: RUN/eval/SPLIT; with --limit or a MODEL runs/eval-N)."
+)
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name, such as max_target.")
 @JSON
 @click.pass_obj
@@ -560,13 +562,14 @@ def main() -> None:
 
 def _code(error: BaseException) -> int:
     """Print one line about ``error`` and return its exit code."""
+    if isinstance(error, BrokenPipeError) or type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        # click ends a closed pipe with SystemExit(1), after putting this wrapper in place
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        return 128 + signal.SIGPIPE
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return 128 + signal.SIGINT
     if isinstance(error, click.ClickException):

@@ -67,10 +67,10 @@ def table(report: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _cell(text: str) -> str:
-    """Escape a Markdown table cell."""
-    for mark in "\\`*_[]<>|!#":
+    """Escape a Markdown table cell: neither markup nor HTML is left."""
+    for mark in "\\`*_[]|!#":
         text = text.replace(mark, f"\\{mark}")
-    return visible(text)
+    return visible(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"), 2000)
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -137,9 +137,10 @@ def _curve(folder: Path) -> list[tuple[int, float]]:
 
 
 def _wrong(folder: Path, split: str) -> dict[str, list[dict[str, str]]]:
-    """Return the first wrong answers of each task."""
+    """Return the first wrong answers of each task; a report of a later evaluation stands beside its predictions."""
     found = {}
-    for path in sorted((folder / "eval" / split).glob("*.predictions.jsonl")):
+    beside = folder.glob("*.predictions.jsonl")
+    for path in sorted([*beside, *(folder / "eval" / split).glob("*.predictions.jsonl")]):
         preds = [p for p in read_predictions(path) if p.answer != p.gold]
         if preds:
             found[path.name.removesuffix(".predictions.jsonl")] = [
@@ -158,9 +159,13 @@ def html(report: dict[str, Any], curve: list[tuple[int, float]], wrong: dict[str
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("t2t", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("t2t", "."),
+        autoescape=True,
+        finalize=lambda value: visible(value, 2000) if isinstance(value, str) else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     page = environment.get_template("report.html.jinja")
     return page.render(r=report, rows=table(report), bars=_bars(report), path=_path(curve), curve=curve, wrong=wrong)
 

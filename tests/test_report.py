@@ -1,0 +1,94 @@
+"""The pages: right numbers, inert text, nothing loaded from anywhere."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from t2t import report
+from t2t.errors import UsageError
+from t2t.predict import write_predictions
+from t2t.types import Prediction
+
+EVIL = '<script>alert(1)</script>" onmouseover="x ]]> javascript:alert(2) \u202e\x1b[31m | `code` ![i](http://x/y.png)'
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    row = {
+        "task": "glue/rte", "metric": "accuracy", "value": 61.25, "unit": "percent", "low": 55.0, "high": 67.0,
+        "n": 277, "unparsed": 1.5, "by": "write", "prompt": "t5", "prompt_hash": "abc", "signature": "task:glue/rte",
+    }  # fmt: skip
+    found = {
+        "t2t": "0.1.0", "run": "r", "source": "sample", "split": "validation", "signature": "s", "rows": [row],
+        "average": {"value": 61.25, "tasks": ["glue/rte"]}, "cost": {"parameters": 4907520}, "notes": [EVIL],
+        "baselines": [{"task": "glue/rte", "metric": "accuracy", "baseline": "majority", "value": 52.7}], **changes,
+    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(found))
+    pred = Prediction("glue/rte:validation:0", EVIL, "entailment", EVIL, None, True, gold=0)
+    write_predictions(folder / "eval" / "validation" / "glue-rte.predictions.jsonl", [pred])
+    lines = [{"step": s, "seconds": s, "loss": 3.0 / s} for s in range(1, 900)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "model").mkdir(exist_ok=True)
+    return folder
+
+
+class Seen(HTMLParser):
+    """Note tags and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+def test_the_page_shows_the_numbers_and_is_inert(tmp_path: Path) -> None:
+    report.render(write(tmp_path / "r"))
+    page = (tmp_path / "r" / "report.html").read_text()
+    for shown in ("61.25", "[55.0, 67.0]", "52.70", "277", "1.5 %", "SAMPLE DATA", "4,907,520"):
+        assert shown in page
+    seen = Seen()
+    seen.feed(page)
+    assert not {"script", "iframe", "img", "link", "object"} & set(seen.tags)
+    names = {name for name, _ in seen.attributes}
+    assert not {name for name in names if name.startswith("on")} and not {"src", "href"} & names
+    assert "default-src 'none'" in page
+    assert "\u202e" not in page and "\x1b" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_markdown_is_inert_too(tmp_path: Path) -> None:
+    report.render(write(tmp_path / "r"))
+    text = (tmp_path / "r" / "report.md").read_text()
+    assert "| glue/rte | accuracy | write | 61.25 |" in text
+    assert "![i](" not in text and "<script" not in text and "\x1b" not in text
+
+
+def test_the_card_has_the_hubs_metadata(tmp_path: Path) -> None:
+    report.render(write(tmp_path / "r"))
+    head = (tmp_path / "r" / "README.md").read_text().split("---")[1]
+    data = yaml.safe_load(head)
+    result = data["model-index"][0]["results"][0]
+    assert result["metrics"][0]["value"] == 61.25 and result["dataset"]["type"] == "glue/rte"
+    assert data["pipeline_tag"] == "text2text-generation"
+
+
+def test_a_run_without_scores_or_curve(tmp_path: Path) -> None:
+    folder = write(tmp_path / "r", rows=[], average={}, baselines=[], source="dir")
+    (folder / "metrics.jsonl").unlink()
+    report.render(folder)
+    assert "SAMPLE" not in (folder / "report.html").read_text()
+
+
+def test_no_report_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no report\.json"):
+        report.render(tmp_path)
