@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from t2t.errors import UsageError, did_you_mean
+from t2t.errors import UsageError, did_you_mean, visible
 from t2t.types import Example, Prompt, Task
 
 __all__ = ["ANSWERS", "CHOICE", "NUMBER", "SPANS", "TAGS", "TEXT", "Form", "Reading", "form", "spans_of"]
@@ -42,7 +42,7 @@ class Form:
 
     ``gold(value, target, prompt)`` takes the value of the target's column and the rendered target; ``read(text, eg)``
     reads an answer; ``metrics`` are those valid for it. ``write(value, words)`` puts tags into text before the
-    template sees them.
+    template sees them. ``gold`` raises ``ValueError`` for a value that is no answer.
     """
 
     name: str
@@ -61,7 +61,8 @@ def _read_choice(text: str, eg: Example) -> Reading:
     """Match exactly, then normalised; two choices that fold alike are told apart only exactly."""
     if text in eg.choices:
         return Reading(eg.choices.index(text))
-    hits = [i for i, choice in enumerate(eg.choices) if _fold(choice) == _fold(text)]
+    folded = _fold(text)
+    hits = [i for i, choice in enumerate(eg.choices) if folded and _fold(choice) == folded]
     return Reading(hits[0], repairs=1) if len(hits) == 1 else Reading(None)
 
 
@@ -74,52 +75,77 @@ def _read_number(text: str, eg: Example) -> Reading:
         return Reading(None)
     value = float(text)
     low, high = eg.range or (-math.inf, math.inf)
-    return Reading(value) if low <= value <= high else Reading(None)
+    return Reading(value) if low <= value <= high and math.isfinite(value) else Reading(None)
 
 
 def spans_of(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Return the (type, start, end) spans of IOB2 tags; an I without a B opens a span (conlleval's rule).
+    """Return the (type, start, end) spans of IOB2 tags, read strictly (as seqeval's strict mode).
 
-    >>> spans_of(["B-PER", "I-PER", "O", "B-LOC"])
+    An I that does not follow a B or an I of its own type belongs to no span.
+
+    >>> spans_of(["B-PER", "I-PER", "O", "B-LOC", "I-PER", "O", "I-LOC"])
     [('PER', 0, 2), ('LOC', 3, 4)]
     """
     found: list[tuple[str, int, int]] = []
     for i, tag in enumerate(tags):
         head, _, kind = tag.partition("-")
-        if head == "I" and found and found[-1][2] == i and found[-1][0] == kind and tags[i - 1] != "O":
+        if head == "I" and found and found[-1][2] == i and found[-1][0] == kind:
             found[-1] = (kind, found[-1][1], i + 1)
-        elif head in ("B", "I"):
+        elif head == "B":
             found.append((kind, i, i + 1))
     return found
+
+
+_ITEM = re.compile(r"(?:;;|[^;])+")  # a doubled semicolon is a word's own, a single one ends a span
 
 
 def _read_spans(text: str, eg: Example) -> Reading:
     """Read ``PER: John Smith; LOC: Paris`` and align each span to the words, left to right.
 
-    A span of an unknown type, or one whose words are not there, is dropped and counted as a repair. The empty text
-    and "none" mean: no spans.
+    ``PER#2: John`` is the second John after the span before. A span of an unknown type, or one whose words are not
+    there, is dropped and counted as a repair; so is one found only before the last. The empty text and "none" mean: no
+    spans; where no item has the form ``TYPE: words`` with a known type, the text is unparsed.
     """
     tags, repairs, start = ["O"] * len(eg.words), 0, 0
-    for item in filter(None, (part.strip() for part in text.split(";"))):
-        kind, colon, phrase = item.partition(":")
-        words = phrase.split()
-        if item.casefold() == "none":
-            continue
-        at = _find(eg.words, words, tags, start) if colon and words and kind.strip() in eg.choices else None
-        if at is None:
-            repairs += 1
-            continue
-        tags[at : at + len(words)] = [f"B-{kind.strip()}"] + [f"I-{kind.strip()}"] * (len(words) - 1)
-        start = at + len(words)
-    return Reading(tuple(tags), repairs)
+    items = [item.replace(";;", ";").strip() for item in _ITEM.findall(text)]
+    items = [item for item in items if item and item.casefold() != "none"]
+    known = 0
+    for item in items:
+        head, _, phrase = item.partition(":")
+        kind, _, number = (part.strip() for part in head.partition("#"))
+        known += kind in eg.choices and bool(phrase.strip())
+        place, repaired = _find(eg.words, phrase, tags, start, number) if kind in eg.choices else (None, True)
+        repairs += repaired
+        if place:
+            tags[slice(*place)] = [f"B-{kind}"] + [f"I-{kind}"] * (place[1] - place[0] - 1)
+            start = place[1]
+    return Reading(tuple(tags), repairs) if known or not items else Reading(None)
 
 
-def _find(words: Sequence[str], phrase: Sequence[str], tags: Sequence[str], start: int) -> int | None:
-    """Return where ``phrase`` stands in ``words`` on untagged words: from ``start``, else from the front."""
-    n = len(phrase)
-    places = [*range(start, len(words) - n + 1), *range(min(start, len(words) - n + 1))]
-    fits = (i for i in places if list(words[i : i + n]) == list(phrase) and set(tags[i : i + n]) == {"O"})
-    return next(fits, None)
+def _find(
+    words: Sequence[str], phrase: str, tags: Sequence[str], start: int, number: str
+) -> tuple[tuple[int, int] | None, bool]:
+    """Return the ``number``-th untagged place of ``phrase`` from ``start``, else its first; and if that is a repair."""
+    places = [(a, b) for a, b in _places(words, phrase) if set(tags[a:b]) == {"O"}]
+    after = [place for place in places if place[0] >= start]
+    nth = int(number) if re.fullmatch("[1-9][0-9]{0,3}", number) else 1
+    if nth <= len(after) and (number == "" or number == str(nth)):
+        return after[nth - 1], False
+    return next(iter(after or places), None), True
+
+
+def _places(words: Sequence[str], phrase: str) -> list[tuple[int, int]]:
+    """Return every (start, end) at which the words spell ``phrase``, white space left aside."""
+    wanted = "".join(phrase.split())
+    bare = ["".join(word.split()) for word in words]
+    found = []
+    for a in range(len(bare)):
+        said, b = "", a
+        while wanted and b < len(bare) and len(said) < len(wanted) and wanted.startswith(said):
+            said, b = said + bare[b], b + 1
+        if wanted and said == wanted:
+            found.append((a, b))
+    return found
 
 
 def _read_tags(text: str, eg: Example) -> Reading:
@@ -130,14 +156,60 @@ def _read_tags(text: str, eg: Example) -> Reading:
     return Reading(tags)
 
 
+def _gold_choice(value: Any, target: str, prompt: Prompt) -> int:
+    """Return the index of the choice that is the target."""
+    if target not in prompt.choices:
+        raise ValueError(f'"{visible(target)}" is not one of {" | ".join(prompt.choices)}')
+    return prompt.choices.index(target)
+
+
+def _gold_number(value: Any, target: str, prompt: Prompt) -> float:
+    """Return the number itself, before any rounding of the target."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f'"{visible(value)}" is not a finite number')
+    return number
+
+
+def _gold_spans(value: Any, target: str, prompt: Prompt) -> tuple[str, ...]:
+    """Return the tags, each O or B or I of a known type."""
+    for tag in value:
+        head, _, kind = tag.partition("-")
+        if tag != "O" and (head not in ("B", "I") or kind not in prompt.choices):
+            raise ValueError(f'"{visible(tag)}" is not O, B-TYPE or I-TYPE of {" | ".join(prompt.choices)}')
+    return tuple(value)
+
+
+def _gold_tags(value: Any, target: str, prompt: Prompt) -> tuple[str, ...]:
+    """Return the tags, each one word and of the choices, if there are any."""
+    for tag in value:
+        if tag.split() != [tag] or (prompt.choices and tag not in prompt.choices):
+            raise ValueError(
+                f'"{visible(tag)}" is not one of {" | ".join(prompt.choices) or "the tags: one word each"}'
+            )
+    return tuple(value)
+
+
 def _gold_texts(value: Any, target: str, prompt: Prompt) -> tuple[str, ...]:
     """Return every reference: the list in the column, or the rendered target alone."""
     return tuple(value) if isinstance(value, (list, tuple)) else (target,)
 
 
 def _write_spans(tags: Sequence[str], words: Sequence[str]) -> str:
-    """Write the spans in order as ``PER: John Smith; LOC: Paris``, or "none"."""
-    return "; ".join(f"{kind}: {' '.join(words[a:b])}" for kind, a, b in spans_of(tags)) or "none"
+    """Write the spans in order as ``PER: John Smith; LOC: Paris``, or "none".
+
+    Where the same words stand untagged in between, the place is numbered: ``PER#2: John``.
+    """
+    items, start = [], 0
+    for kind, a, b in spans_of(tags):
+        phrase = " ".join(words[a:b])
+        number = sum(start <= at <= a for at, _ in _places(words, phrase))
+        items.append(f"{kind}{f'#{number}' if number > 1 else ''}: {phrase}".replace(";", ";;"))
+        start = b
+    return "; ".join(items) or "none"
 
 
 def _write_tags(tags: Sequence[str], words: Sequence[str]) -> str:
@@ -147,13 +219,13 @@ def _write_tags(tags: Sequence[str], words: Sequence[str]) -> str:
 
 CHOICE = Form(
     "choice",
-    lambda value, target, prompt: prompt.choices.index(target),
+    _gold_choice,
     _read_choice,
     ("accuracy", "f1", "matthews"),
 )
-NUMBER = Form("number", lambda value, target, prompt: float(value), _read_number, ("pearson", "spearman"))
-SPANS = Form("spans", lambda value, target, prompt: tuple(value), _read_spans, ("span_f1",), _write_spans)
-TAGS = Form("tags", lambda value, target, prompt: tuple(value), _read_tags, ("tag_accuracy",), _write_tags)
+NUMBER = Form("number", _gold_number, _read_number, ("pearson", "spearman"))
+SPANS = Form("spans", _gold_spans, _read_spans, ("span_f1",), _write_spans)
+TAGS = Form("tags", _gold_tags, _read_tags, ("tag_accuracy",), _write_tags)
 TEXT = Form(
     "text",
     _gold_texts,

@@ -55,10 +55,10 @@ _HELP = {
     "minutes": "… or for this many minutes of training.",
     "batch_tokens": "Tokens a step: inputs, targets and padding, over all ranks.",
     "accumulate": "Split each step into this many backward passes (saves memory, changes nothing else).",
-    "learning_rate": "The peak learning rate.",
-    "schedule": "constant | linear | cosine | inverse_sqrt.",
+    "learning_rate": "The peak learning rate (default: what suits the optimizer).",
+    "schedule": "constant | linear | cosine | inverse_sqrt (default: what suits the optimizer).",
     "warmup_steps": "Steps of linear warm-up.",
-    "optimizer": "adafactor | adamw | rms_adamw.",
+    "optimizer": "adafactor | adamw | rms_adamw (auto: rms_adamw for random weights, else adafactor).",
     "precision": "fp32 | bf16 | auto (bf16 where the hardware multiplies in it).",
     "max_input": "Most tokens of an input; longer column text is cut and counted.",
     "max_target": "Most tokens of a target or an answer.",
@@ -472,13 +472,11 @@ def check(obj: Any, /, what: tuple[str, ...], files_only: bool, as_json: bool, *
         for name in tasks():
             task(name)
         for name in mixes():
-            for part in (*mix(name).tasks, *mix(name).evaluate):
+            for part in mix(name).scored:
                 task(part)
         click.echo(f"{len(tasks())} tasks and {len(mixes())} mixes are sound")
         return
-    chosen = [
-        n for w in names for n in ((w,) if "/" in w or w.endswith(".yaml") else (*mix(w).tasks, *mix(w).evaluate))
-    ]
+    chosen = [n for w in names for n in ((w,) if "/" in w or w.endswith(".yaml") else mix(w).scored)]
     found = [task(name) for name in dict.fromkeys(chosen)]
     rows: list[dict[str, Any]] = []
     if found and not files_only:
@@ -514,7 +512,7 @@ def fetch(obj: Any, mix: str | None, task_: str | None, dest: str, source: str) 
 
     if bool(mix) == bool(task_):
         raise UsageError("say what to fetch: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
-    names = (*mixtures.mix(mix).tasks, *mixtures.mix(mix).evaluate) if mix else tuple((task_ or "").split(","))
+    names = mixtures.mix(mix).scored if mix else tuple((task_ or "").split(","))
     path = fetch_all([task(name) for name in names], Path(dest), source=source)
     obj["screen"].notice(f"fetched {len(names)} tasks; use T2T_HUB={dest} or --source {dest}")
     click.echo(path)

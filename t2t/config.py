@@ -15,10 +15,11 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from t2t import strict_yaml
 from t2t.errors import UsageError, did_you_mean, visible
 from t2t.mixtures import POLICIES
 
@@ -41,7 +42,11 @@ CHANGEABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that decides a run. Lengths are tokens with the end token, rates are per step, times are minutes."""
+    """Everything that decides a run. Lengths are tokens with the end token, rates are per step, times are minutes.
+
+    What is ``auto`` or None of the optimiser is settled when the model is known (`t2t.optim.settle`); run.yaml has
+    what it was settled to.
+    """
 
     # What is learned
     mix: str | None = None
@@ -69,10 +74,10 @@ class Config:
     batch_tokens: int = 4096
     accumulate: int = 1
     window: int = 4096
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
-    warmup_steps: int = 0
-    optimizer: str = "adafactor"
+    optimizer: str = "auto"
+    learning_rate: float | None = None
+    schedule: str = "auto"
+    warmup_steps: int | None = None
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     label_smoothing: float = 0.0
@@ -97,6 +102,10 @@ class Config:
             value = getattr(self, name)
             if value is not None and not value >= low:
                 raise UsageError(f"{name}: expected at least {low}, got {value}", code="C01")
+        for name, high in _HIGHEST.items():
+            value = getattr(self, name)
+            if value is not None and not value <= high:
+                raise UsageError(f"{name}: expected at most {high}, got {value}", code="C01")
         for name, allowed in _ALLOWED.items():
             if getattr(self, name) not in allowed:
                 given = visible(getattr(self, name))
@@ -105,7 +114,7 @@ class Config:
                     f'{name}: expected {" | ".join(str(a) for a in allowed if a)}, got "{given}"', fix=hint.strip(),
                     code="M06" if hint == _FP16 else "C01",
                 )  # fmt: skip
-        if self.warmup_steps == 0 and self.schedule == "inverse_sqrt":
+        if not self.warmup_steps and self.schedule == "inverse_sqrt":
             raise UsageError("schedule inverse_sqrt needs warmup_steps: it is flat until then", code="C01")
 
     def check_trainable(self) -> Config:
@@ -134,6 +143,7 @@ _LOWEST: dict[str, float] = {
     "eval_every": 0, "save_every": 0, "keep": 1, "log_every": 1, "patience": 0, "seed": 0, "cap": 1,
     "temperature": 1e-9, "train_limit": 1, "eval_limit": 1, "eval_tokens": 1, "dropout": 0,
 }  # fmt: skip
+_HIGHEST: dict[str, float] = {"dropout": 0.99, "label_smoothing": 0.99, "seed": 2**32 - 1}
 _HINTS = typing.get_type_hints(Config)
 
 
@@ -145,6 +155,8 @@ def _check_type(name: str, value: Any) -> None:
     number = float in kinds and isinstance(value, int) and not isinstance(value, bool)
     finite = not isinstance(value, float) or value - value == 0
     good = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+    if isinstance(value, tuple):
+        good = good and all(isinstance(item, str) and item for item in value)
     if not ((good or number) and finite):
         wanted = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
         raise UsageError(f"{name}: expected {wanted}, got {visible(value)!r}", code="C01")
@@ -156,38 +168,56 @@ def parse_setting(text: str) -> tuple[str, Any]:
     >>> parse_setting("batch_tokens=512")
     ('batch_tokens', 512)
     """
-    import yaml
-
     key, equals, raw = text.partition("=")
+    key = key.strip().replace("-", "_")
     if not equals:
         raise UsageError(f'--set expects key=value, got "{visible(text)}"', code="C01")
     try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError:
+        value = strict_yaml.read_text(raw, "").data
+    except UsageError:
         raise UsageError(f'--set {visible(key)}: "{visible(raw)}" is not a value', code="C01") from None
-    # YAML 1.1 reads 1e-3 as a text, for want of a point.
+    if _HINTS.get(key) in (str, str | None) and not (isinstance(value, str) or value is None):
+        value = raw.strip()  # a folder may be called 2024-05-01
+    return key, _read(key, value)
+
+
+def _read(key: str, value: Any) -> Any:
+    """Return ``value`` as the field wants it: a list as a tuple, ``a,b`` as one, and 1e-3 as a number.
+
+    YAML 1.1 takes 1e-3 for a text, for want of a point.
+    """
+    if key == "task" and isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    if key == "task" and isinstance(value, list):
+        return tuple(value)
     if isinstance(value, str) and _HINTS.get(key) in (float, float | None):
         try:
-            value = float(value)
+            return float(value)
         except ValueError:
             raise UsageError(f"{key}: expected a number, got {visible(value)!r}", code="C01") from None
-    return key, value
+    return value
 
 
-def from_mapping(settings: Mapping[str, Any], where: str = "") -> Config:
-    """Return a configuration from names and values. Raise ``UsageError`` for an unknown name, with the closest one."""
+def from_mapping(settings: Any, where: str = "", place: Callable[[str], str] | None = None) -> Config:
+    """Return a configuration from names and values. Raise ``UsageError`` for an unknown name, with the closest one.
+
+    ``where`` is the file they stand in; ``place(name)`` says where in it.
+    """
+    if not isinstance(settings, Mapping):
+        raise UsageError(f"expected settings by name, got {visible(settings)}", where=where, code="C01")
     known = [field.name for field in fields(Config)]
-    values: dict[str, Any] = {}
-    for raw, value in settings.items():
-        key = raw.replace("-", "_")
+    given = {str(raw).replace("-", "_"): str(raw) for raw in settings}
+    for key, raw in given.items():
         if key not in known:
             raise UsageError(
-                f'unknown setting "{visible(raw)}"', where=where, fix=did_you_mean(key, known).strip(), code="C01"
+                f'unknown setting "{visible(raw)}"',
+                where=place(raw) if place else where,
+                fix=did_you_mean(key, known).strip(),
+                code="C01",
             )
-        if key == "task":
-            value = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
-        values[key] = value
     try:
-        return Config(**values)
+        return Config(**{key: _read(key, settings[raw]) for key, raw in given.items()})
     except UsageError as error:
-        raise UsageError(error.message, where=where or error.where, fix=error.fix, code=error.code) from None
+        raw = given.get(error.message.partition(":")[0], "")
+        spot = place(raw) if place and raw else where
+        raise UsageError(error.message, where=spot or error.where, fix=error.fix, code=error.code) from None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from t2t.answers import spans_of
-from t2t.errors import UsageError, did_you_mean
+from t2t.errors import DataError, UsageError, did_you_mean
 
 __all__ = ["METRICS", "Measure", "Metric", "Table", "measure", "metric"]
 
@@ -105,7 +106,7 @@ def _correlation(golds: Sequence[float], preds: Sequence[float | None], ranked: 
     y = np.array([pred for pred in preds if pred is not None], float)
     if ranked and len(x):
         x, y = rankdata(x), rankdata(y)
-    x, y = x - x.mean() if len(x) else x, y - y.mean() if len(y) else y
+    x, y = _centred(x), _centred(y)
     rows = np.zeros((len(golds), 7))
     rows[:, 0], rows[parsed, 1] = 1, 1
     rows[parsed, 2:] = np.stack([x, y, x * x, y * y, x * y], axis=1)
@@ -113,10 +114,24 @@ def _correlation(golds: Sequence[float], preds: Sequence[float | None], ranked: 
     def of(s: Rows) -> np.ndarray:
         n, k, sx, sy, sxx, syy, sxy = s.T
         scale = np.maximum(k, 1)
-        spread = np.maximum(sxx - sx * sx / scale, 0) * np.maximum(syy - sy * sy / scale, 0)
-        return _ratio(sxy - sx * sy / scale, np.sqrt(spread)) * k / np.maximum(n, 1)
+        spread = _spread(sxx, sx * sx / scale) * _spread(syy, sy * sy / scale)
+        return np.clip(_ratio(sxy - sx * sy / scale, np.sqrt(spread)), -100, 100) * k / np.maximum(n, 1)
 
     return Table(rows, of)
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Shift to mean 0 and scale to at most 1: correlations stay, cancellation does not hurt."""
+    if not len(values):
+        return values
+    values = values / max(np.abs(values).max(), 1e-300)
+    values = values - values.mean()
+    return values / (np.abs(values).max() if np.abs(values).max() > 1e-12 else 1.0)
+
+
+def _spread(squares: np.ndarray, of_mean: np.ndarray) -> np.ndarray:
+    """Return the sum of squares around the mean; 0 where nothing but rounding is left of it."""
+    return np.where(squares - of_mean > 1e-12 * squares, squares - of_mean, 0.0)
 
 
 def pearson(golds: Sequence[float], preds: Sequence[float | None]) -> Table:
@@ -130,7 +145,11 @@ def spearman(golds: Sequence[float], preds: Sequence[float | None]) -> Table:
 
 
 def span_f1(golds: Sequence[Sequence[str]], preds: Sequence[Sequence[str] | None]) -> Table:
-    """Micro F1 of exact (type, start, end) spans (CoNLL-2000; Tjong Kim Sang and Buchholz 2000)."""
+    """Micro F1 of exact (type, start, end) spans (CoNLL-2000; Tjong Kim Sang and Buchholz 2000).
+
+    Tags are read as strict IOB2 on both sides: an I that continues no span of its type is no part of any, as in
+    seqeval's ``mode="strict", scheme=IOB2``. (conlleval would open a span there.)
+    """
     rows = []
     for gold, pred in zip(golds, preds, strict=True):
         true, said = set(spans_of(gold)), set(spans_of(pred or ()))
@@ -175,10 +194,11 @@ def chrf(golds: Sequence[Sequence[str]], preds: Sequence[str | None]) -> Table:
 
 
 class _Words:
-    """Split into words of letters and digits of any script; rouge-score's own drops all but a-z and 0-9."""
+    """Split into words of letters, digits and marks of any script; rouge-score's own drops all but a-z and 0-9."""
 
     def tokenize(self, text: str) -> list[str]:
-        return re.findall(r"[^\W_]+", text.lower())
+        kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text.lower())
+        return "".join(kept).split()
 
 
 def _rouge(kind: str, golds: Sequence[Sequence[str]], preds: Sequence[str | None]) -> Table:
@@ -284,12 +304,27 @@ def metric(name: str, where: str = "") -> Metric:
 def measure(name: str, golds: Sequence[Any], preds: Sequence[Any], *, resamples: int = 1000, seed: int = 0) -> Measure:
     """Score ``preds`` against ``golds`` with a 95 % percentile bootstrap interval over rows.
 
-    Values are percent. Raise ``UsageError`` for an unknown metric or an empty set of rows.
+    Values are percent, and the interval holds the value. Raise ``UsageError`` for an unknown metric, ``DataError`` for
+    an empty set of rows.
     """
+    found = metric(name)
     if not len(golds):
-        raise UsageError(f"{name} over 0 rows is not a number")
-    table = metric(name).table(golds, preds)
+        raise DataError(f"{name} over 0 rows is not a number", fix="Score a split that has rows.", code="D04")
+    table = found.table(golds, preds)
     n = len(table.rows)
-    draws = np.random.Generator(np.random.Philox(seed)).multinomial(n, np.full(n, 1 / n), size=resamples)
-    low, high = np.percentile(table.of(draws @ table.rows), [2.5, 97.5])
-    return Measure(float(table.of(table.rows.sum(0, keepdims=True))[0]), float(low), float(high), n)
+    rng = np.random.Generator(np.random.Philox(seed))
+    values = [table.of(_draw(rng, n, size) @ table.rows) for size in _blocks(resamples, n)]
+    low, high = np.percentile(np.concatenate(values), [2.5, 97.5])
+    value = float(table.of(table.rows.sum(0, keepdims=True))[0])
+    return Measure(value, min(float(low), value), max(float(high), value), n)
+
+
+def _draw(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
+    """Draw ``n`` of ``n`` rows with replacement, ``size`` times; return how often each was drawn (size, n)."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=size).astype(float)
+
+
+def _blocks(resamples: int, n: int) -> list[int]:
+    """Cut the resamples into blocks that need little memory; the draws are the same however they are cut."""
+    most = max(1, 4_000_000 // n)
+    return [min(most, resamples - done) for done in range(0, resamples, most)]

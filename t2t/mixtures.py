@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from t2t import strict_yaml
-from t2t.errors import DataError, UsageError, did_you_mean, visible
+from t2t.errors import UsageError, did_you_mean, visible
 from t2t.names import check_name
 from t2t.paths import task_folders
+from t2t.strict_yaml import Document
 from t2t.tasks import task
 from t2t.types import Mixture
 
@@ -52,12 +53,24 @@ class Mix:
     temperature: float = 1.0
     together: tuple[tuple[str, ...], ...] = ()
     source: str = ""
+    file: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """Every task that is trained on, nested mixes flattened, in order."""
-        names = [name if "/" in name else mix(name).tasks for name in self.entries]
+        names = [name if _is_task(name) else mix(name).tasks for name in self.entries]
         return tuple(dict.fromkeys(n for item in names for n in ((item,) if isinstance(item, str) else item)))
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Every task that is scored: those trained on, then those only evaluated, of nested mixes as well."""
+        nested = [name for entry in self.entries if not _is_task(entry) for name in mix(entry).scored]
+        return tuple(dict.fromkeys([*self.tasks, *self.evaluate, *nested]))
+
+
+def _is_task(name: str) -> bool:
+    """Whether ``name`` is a task's (or a task file's), not a mix's."""
+    return "/" in name or name.endswith(".yaml")
 
 
 @functools.cache
@@ -68,7 +81,21 @@ def _mixes() -> Mapping[str, Mix]:
         if (folder / "mixes.yaml").is_file():
             for name, one in _read(folder / "mixes.yaml").items():
                 found.setdefault(name, one)
+    for name in found:
+        _check_nesting(found, (name,))
     return found
+
+
+def _check_nesting(found: Mapping[str, Mix], path: tuple[str, ...]) -> None:
+    """Raise ``UsageError`` if the last mix of ``path`` contains one of ``path``, or a mix that there is not."""
+    for name in (entry for entry in found[path[-1]].entries if not _is_task(entry)):
+        where = found[path[-1]].file
+        if name not in found:
+            raise UsageError(f'the mix "{path[-1]}" names "{visible(name)}", which is no mix', where=where,
+                             fix=f"Tasks are named SET/NAME.{did_you_mean(name, found)}", code="C01")  # fmt: skip
+        if name in path:
+            raise UsageError(f"a mix contains itself: {' > '.join((*path, name))}", where=where, code="C01")
+        _check_nesting(found, (*path, name))
 
 
 def _read(path: Path) -> dict[str, Mix]:
@@ -76,26 +103,66 @@ def _read(path: Path) -> dict[str, Mix]:
     doc = strict_yaml.read(path)
     if not isinstance(doc.data, dict):
         raise UsageError("expected mixes by name", where=doc.file, code="C01")
-    found = {}
-    for name in doc.data:
-        raw = doc.check_keys((name,), doc.data[name], _KEYS)
-        where = doc.where(name)
-        check_name(name, what="mix", where=where)
-        listed = raw.get("tasks")
-        if not isinstance(listed, (list, dict)) or not listed:
-            raise UsageError("a mix needs tasks: a list, or a mapping to rates", where=where, code="C01")
-        policy = raw.get("rates", "explicit" if isinstance(listed, dict) else "proportional")
-        if policy not in POLICIES:
-            raise UsageError(f'"{visible(policy)}" is not a policy', where=where, fix=f"One of {', '.join(POLICIES)}.")
-        if (policy == "explicit") != isinstance(listed, dict):
-            raise UsageError("explicit rates, and only they, are a mapping of tasks to numbers", where=where)
-        entries = {str(n): _rate(listed[n], where) if isinstance(listed, dict) else 1.0 for n in listed}
-        together = tuple(tuple(map(str, group)) for group in raw.get("together", ()))
-        found[str(name)] = Mix(
-            str(name), str(raw.get("title", "")), policy, entries, tuple(raw.get("evaluate", ())), raw.get("cap"),
-            float(raw.get("temperature", 1.0)), together, str(raw.get("source", "")),
-        )  # fmt: skip
-    return found
+    return {str(name): _mix(doc, str(name), given) for name, given in doc.data.items()}
+
+
+def _mix(doc: Document, name: str, given: Any) -> Mix:
+    """Check one mix."""
+    raw = doc.check_keys((name,), given, _KEYS)
+    where = doc.where(name)
+    check_name(name, what="mix", where=where)
+    listed = raw.get("tasks")
+    if not isinstance(listed, (list, dict)) or not listed:
+        raise UsageError("a mix needs tasks: a list, or a mapping to rates", where=where, code="C01")
+    policy = raw.get("rates", "explicit" if isinstance(listed, dict) else "proportional")
+    if policy not in POLICIES:
+        raise UsageError(
+            f'"{visible(policy)}" is not a policy',
+            where=doc.where(name, "rates"),
+            fix=f"One of {', '.join(POLICIES)}.{did_you_mean(str(policy), POLICIES)}",
+            code="C01",
+        )
+    if (policy == "explicit") != isinstance(listed, dict):
+        raise UsageError("explicit rates, and only they, are a mapping of tasks to numbers", where=where, code="C01")
+    together = raw.get("together") or []
+    if not isinstance(together, list):
+        raise UsageError("together: expected a list of lists", where=doc.where(name, "together"), code="C01")
+    names = _names(list(listed), doc.where(name, "tasks"))
+    rate = {n: _rate(listed[n], doc.where(name, "tasks", n)) if isinstance(listed, dict) else 1.0 for n in names}
+    evaluate = _names(raw.get("evaluate") or [], doc.where(name, "evaluate"))
+    for one in evaluate:
+        if not _is_task(one):
+            raise UsageError(f'evaluate: "{visible(one)}" is no task', where=doc.where(name, "evaluate"), code="C01")
+    return Mix(
+        name=name,
+        title=str(raw.get("title", "")),
+        policy=policy,
+        entries=rate,
+        evaluate=evaluate,
+        cap=_number(raw, "cap", (int,), doc.where(name, "cap")),
+        temperature=float(_number(raw, "temperature", (int, float), doc.where(name, "temperature")) or 1.0),
+        together=tuple(_names(group, doc.where(name, "together")) for group in together),
+        source=str(raw.get("source", "")),
+        file=where,
+    )
+
+
+def _names(given: Any, where: str) -> tuple[str, ...]:
+    """Return a list of names, each standing once."""
+    if not isinstance(given, list) or not all(isinstance(name, str) and name for name in given):
+        raise UsageError(f"expected a list of names, got {visible(given)}", where=where, code="C01")
+    twice = [name for at, name in enumerate(given) if name in given[:at]]
+    if twice:
+        raise UsageError(f'"{visible(twice[0])}" stands twice', where=where, code="C01")
+    return tuple(given)
+
+
+def _number(raw: Mapping[str, Any], key: str, kinds: tuple[type, ...], where: str) -> Any:
+    """Return a finite number above 0, or None where it is not given."""
+    value = raw.get(key)
+    if value is not None and not (type(value) in kinds and 0 < value < float("inf")):
+        raise UsageError(f"{key}: expected a number above 0, got {visible(value)}", where=where, code="C05")
+    return value
 
 
 def _rate(value: Any, where: str) -> float:
@@ -141,26 +208,31 @@ def rates(
 
     The paper raises normalised rates to 1/T; the rule is homogeneous, so the shares are the same.
     """
+    if policy not in POLICIES:
+        raise UsageError(f'"{visible(policy)}" is not a policy', fix=f"One of {', '.join(POLICIES)}.", code="C01")
     if policy == "equal":
         return dict.fromkeys(names, 1.0)
     if policy == "explicit":
-        return {name: (explicit or {})[name] for name in names}
-    if temperature <= 0:
-        raise UsageError(f"the temperature must be above 0, got {temperature}", code="C05")
+        return {name: _rate((explicit or {}).get(name), name) for name in names}
+    _number({"temperature": temperature}, "temperature", (int, float), "")
+    _number({"cap": cap}, "cap", (int,), "")
     return {name: float(min(counts[name], cap or counts[name])) ** (1 / temperature) for name in names}
 
 
 def mixture(mix_: Mix, counts: Mapping[str, int]) -> Mixture:
     """Return the rates of every task of a mix, nested mixes shared out by their own rates.
 
-    ``counts`` are examples after preprocessing. A task in several parts has the sum (as seqio). Raise ``DataError``
+    ``counts`` are examples after preprocessing. A task in several parts has the sum (as seqio). Raise ``UsageError``
     if a task to be drawn from has no examples.
     """
     total: dict[str, float] = {}
     sizes: dict[str, float] = {}
-    inner = {name: mixture(mix(name), counts) for name in mix_.entries if "/" not in name}
+    inner = {name: mixture(mix(name), counts) for name in mix_.entries if not _is_task(name)}
     for name in mix_.entries:
-        sizes[name] = counts.get(name, 0) if "/" in name else sum(inner[name].rates.values())
+        sizes[name] = counts.get(name, 0) if _is_task(name) else sum(inner[name].rates.values())
+        if not sizes[name] and (mix_.policy != "explicit" or mix_.entries[name]):
+            raise UsageError(f"{name} has no examples to draw from", where=mix_.file, code="C05",
+                             fix="Leave it out of the mix.")  # fmt: skip
     own = rates(
         list(mix_.entries), sizes, policy=mix_.policy, cap=mix_.cap,
         temperature=mix_.temperature, explicit=mix_.entries,
@@ -172,9 +244,6 @@ def mixture(mix_: Mix, counts: Mapping[str, int]) -> Mixture:
             total[part] = total.get(part, 0.0) + (rate * share / whole if whole else 0.0)
     for name in mix_.evaluate:
         total.setdefault(name, 0.0)
-    for name, rate in total.items():
-        if name in mix_.tasks and rate > 0 and not counts.get(name):
-            raise DataError(f"{name} has no examples to draw from", code="C05", fix="Leave it out of the mix.")
     if not any(total.values()):
         raise UsageError(f"no task of the mix {mix_.name} has a rate above 0", code="C05")
     return Mixture(mix_.name, total, mix_.source)
@@ -200,8 +269,12 @@ class Stream:
     """
 
     def __init__(self, sizes: Mapping[str, int], rates: Mapping[str, float], seed: int) -> None:
-        self.names = tuple(name for name, rate in rates.items() if rate > 0)
-        self.sizes = tuple(sizes[name] for name in self.names)
+        self.names = tuple(name for name, rate in rates.items() if _rate(rate, name) > 0)
+        if not self.names:
+            raise UsageError("no task has a rate above 0", code="C05")
+        self.sizes = tuple(sizes.get(name, 0) for name in self.names)
+        if not all(self.sizes):
+            raise UsageError(f"{self.names[self.sizes.index(0)]} has no examples to draw from", code="C05")
         self.seed = seed
         weights = np.array([rates[name] for name in self.names])
         self._edges = np.cumsum(weights / weights.sum())

@@ -22,7 +22,16 @@ import numpy as np
 
 from t2t.errors import UsageError
 
-__all__ = ["OBJECTIVES", "Corrupted", "raw_length", "restore", "span_corruption", "span_lengths", "spans_mask"]
+__all__ = [
+    "OBJECTIVES",
+    "Corrupted",
+    "corrupt",
+    "raw_length",
+    "restore",
+    "span_corruption",
+    "span_lengths",
+    "spans_mask",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +44,20 @@ class Corrupted:
 
 def span_lengths(length: int, density: float = 0.15, mean_span: float = 3.0) -> tuple[int, int]:
     """Return the number of noise tokens and of noise spans in a text of ``length`` tokens."""
+    _check_noise(density, mean_span)
     length = max(length, 2)
     noise = int(np.clip(np.round(length * density), 1, length - 1))
     return noise, min(max(int(np.round(noise / mean_span)), 1), length - noise)
+
+
+def _check_noise(density: float, mean_span: float) -> None:
+    """Raise ``UsageError`` unless the density is between 0 and 1 and the mean span at least 1."""
+    if not (0 < density < 1 and 1 <= mean_span < np.inf):
+        raise UsageError(
+            f"a noise density of {density} in spans of {mean_span} tokens cannot be",
+            fix="The density is between 0 and 1, the mean span at least 1.",
+            code="C01",
+        )
 
 
 def raw_length(inputs_length: int, density: float = 0.15, mean_span: float = 3.0) -> tuple[int, int]:
@@ -45,6 +65,8 @@ def raw_length(inputs_length: int, density: float = 0.15, mean_span: float = 3.0
 
     Both count one sentinel a span and the end-of-sequence token (T5's ``random_spans_helper``).
     """
+
+    _check_noise(density, mean_span)
 
     def lengths(raw: int) -> tuple[int, int]:
         noise = int(round(raw * density))
@@ -85,7 +107,8 @@ def _fold(tokens: np.ndarray, hide: np.ndarray, sentinels: np.ndarray, eos: int)
     """Replace each run of ``hide`` (B, L) by a sentinel, numbered within its row; end each row with ``eos``."""
     first = hide & ~np.pad(hide, ((0, 0), (1, 0)))[:, :-1]
     number = np.cumsum(first, axis=1) - 1
-    out = np.where(first, sentinels[np.minimum(number, len(sentinels) - 1)], tokens)
+    out = tokens.copy()
+    out[first] = sentinels[number[first]]
     keep = first | ~hide
     return [np.append(row[kept], eos) for row, kept in zip(out, keep, strict=True)]
 
@@ -102,8 +125,9 @@ def span_corruption(
     """Corrupt rows of equal length: each noise span becomes a sentinel, the target spells the spans out.
 
     Inputs and targets hold equally many sentinels and no final one, as T5's code writes them (its paper's figure 2
-    shows one more). Texts of 0 or 1 token have nothing to hide: the target is ``eos`` alone. Raise ``UsageError`` if
-    there are more spans than sentinels.
+    shows one more). Texts of 0 or 1 token have nothing to hide: the target is ``eos`` alone. A token of the text that
+    is itself a sentinel passes as it is and can no longer be told from ours; t2t's tokenizers never give one (they
+    take ``<extra_id_0>`` in a text as plain characters). Raise ``UsageError`` if there are more spans than sentinels.
     """
     mask = spans_mask(len(tokens_BL), tokens_BL.shape[1], rng, density, mean_span)
     return corrupt(tokens_BL, mask, sentinels=sentinels, eos=eos)

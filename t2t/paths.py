@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from t2t.errors import UsageError
+
 __all__ = ["bundled", "models_folder", "sample_folder", "task_folders"]
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -25,6 +27,9 @@ def bundled(folder: str) -> Path:
 def task_folders() -> list[Path]:
     """Return the folders searched for task files: those in ``T2T_TASKS`` (split like PATH), then the bundled one."""
     own = [Path(p) for p in os.environ.get("T2T_TASKS", "").split(os.pathsep) if p]
+    for path in own:
+        if not path.is_dir():
+            raise UsageError("T2T_TASKS names a folder that is not there", where=str(path), code="C01")
     return [*own, bundled("task_prompts")]
 
 

@@ -2,6 +2,7 @@
 
 Floor 2. Layout (fixed): run.yaml, env.json, metrics.jsonl, checkpoints/, model/, eval/, report.json|md|html, README.md.
 
+>>> import tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     write_text(Path(folder) / "a.txt", "whole")
 ...     (Path(folder) / "a.txt").read_text()
@@ -15,6 +16,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import resource
 import socket
 import subprocess
@@ -56,7 +58,7 @@ def new_folder(out: str | None, name: str) -> Path:
 
     Raise ``UsageError`` if ``out`` holds a run already, ``DiskError`` if it cannot be made.
     """
-    path = Path(out) if out else _free(Path("runs"), check_name(name.replace("/", "-"), what="run"))
+    path = Path(out) if out else _free(Path("runs"), check_name(_plain(name), what="run"))
     if (path / "run.yaml").exists():
         raise UsageError("this folder holds a run", where=str(path), fix="Resume it, or give another --out.")
     try:
@@ -64,6 +66,11 @@ def new_folder(out: str | None, name: str) -> Path:
     except OSError as error:
         raise disk_error(error, path) from None
     return path
+
+
+def _plain(name: str) -> str:
+    """Return a name for a run of the mix or tasks ``name``: ``glue/rte+glue/cola`` gives ``glue-rte-glue-cola``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100]
 
 
 def _free(parent: Path, name: str) -> Path:
@@ -100,21 +107,26 @@ def lock(folder: Path) -> Iterator[None]:
     The lock is the operating system's (flock), so that of a dead process never blocks.
     """
     try:
-        handle = open(folder / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - held until the run ends
+        handle = open(folder / ".lock", "a+", encoding="utf-8", errors="replace")  # noqa: SIM115 - held until the run ends
     except OSError as error:
         raise disk_error(error, folder) from None
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             handle.seek(0)
             raise RunInUseError(
                 f"in use by {visible(handle.read() or 'another process')}", where=str(folder),
                 fix="Wait for it, or give another --out.", code="K06",
             ) from None  # fmt: skip
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-        handle.flush()
+        except OSError as error:
+            raise disk_error(error, folder) from None
+        try:
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+            handle.flush()
+        except OSError as error:
+            raise disk_error(error, folder) from None
         yield
 
 
@@ -137,9 +149,10 @@ def write_text(path: Path, text: str) -> None:
         temporary.rename(path)
         sync(path.parent)
     except OSError as error:
+        raise disk_error(error, path) from None
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise disk_error(error, path) from None
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -157,7 +170,7 @@ def read_config(folder: Path) -> Config:
     if not (folder / "run.yaml").is_file():
         raise UsageError("there is no run here (no run.yaml)", where=str(folder), fix="Start one with `t2t train`.")
     document = strict_yaml.read(folder / "run.yaml")
-    return from_mapping(document.data, where=document.file)
+    return from_mapping(document.data, where=document.file, place=document.where)
 
 
 def environment(extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,17 +213,27 @@ def _commit() -> str | None:
 class Metrics:
     """metrics.jsonl: one JSON object a line, appended as the run goes on."""
 
-    def __init__(self, folder: Path, *, upto_step: int | None = None) -> None:
-        """Open the file; with ``upto_step`` lines of later steps are dropped (a resumed run makes them anew)."""
-        self.path = folder / "metrics.jsonl"
-        if upto_step is not None and self.path.exists():
-            write_text(self.path, "".join(line for line in self._lines() if json.loads(line)["step"] <= upto_step))
+    def __init__(self, folder: Path, *, upto_step: int | None = None, evaluated: int | None = None) -> None:
+        """Open the file; lines of steps after ``upto_step`` are dropped (a resumed run makes them anew).
 
-    def _lines(self) -> Iterator[str]:
-        """Yield whole lines; a killed run may have left half of one."""
-        for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("}\n"):
-                yield line
+        So are the scores of steps after ``evaluated``, where that is given.
+        """
+        self.path = folder / "metrics.jsonl"
+        self._upto, self._evaluated = upto_step, upto_step if evaluated is None else evaluated
+        if upto_step is not None and self.path.exists():
+            write_text(self.path, "".join(line for line, values in self._lines() if self._stays(values)))
+
+    def _stays(self, values: Mapping[str, Any]) -> bool:
+        """Whether a line is of the part of the run that is kept."""
+        return values["step"] <= ((self._evaluated if "scores" in values else self._upto) or 0)
+
+    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield whole lines with their values; a killed run may have left half of one."""
+        for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
+            with contextlib.suppress(ValueError):
+                values = json.loads(line)
+                if isinstance(values, dict) and isinstance(values.get("step"), int):
+                    yield line + "\n", values
 
     def write(self, **values: Any) -> None:
         """Append one line. Raise ``DiskError``."""

@@ -97,7 +97,7 @@ def load(config: Config, *, training: bool = True) -> Sets:
         sets.train[name] = examples(
             task(name), "train", own, prompt_name=config.prompt, limit=config.train_limit, seed=config.seed
         )
-    for name in dict.fromkeys([*sets.mix.tasks, *sets.mix.evaluate]):
+    for name in sets.mix.scored:
         declared = task(name).source.splits
         if declared and config.split not in declared:
             sets.notes.append(f"{name} is not scored: it has no {config.split} split, only {', '.join(declared)}")

@@ -9,6 +9,7 @@ Floor 1. Tags, anchors, duplicate keys and oversized files are refused; every er
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ from t2t.errors import UsageError, did_you_mean, visible
 __all__ = ["Document", "read", "read_text"]
 
 MAX_BYTES = 1 << 20
+_TAGS = ("str", "int", "float", "bool", "null", "seq", "map", "timestamp")
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, closable."""
+
+    def close(self) -> None:
+        self.dispose()
 
 
 @dataclass(frozen=True)
@@ -64,21 +73,20 @@ def read(path: Path) -> Document:
 
 def read_text(text: str, file: str) -> Document:
     """Parse ``text`` as plain YAML."""
-    loader = yaml.SafeLoader(text)
     lines: dict[tuple[str, ...], int] = {}
     try:
-        node = loader.get_single_node()
-        _check(node, (), file, lines, set())
-        data = loader.construct_document(node) if node else None
+        with contextlib.closing(_Loader(text)) as loader:
+            node = loader.get_single_node()
+            _check(node, (), file, lines, set())
+            data = loader.construct_document(node) if node else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error)
         where = f"{file}:{mark.line + 1}" if mark else file
         raise UsageError(f"not valid YAML: {visible(reason)}", where=where, code="C02") from None
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"not valid YAML: {visible(error)}", where=file, code="C02") from None
-    finally:
-        loader.dispose()
+        reason = "nested too deeply" if isinstance(error, RecursionError) else visible(error)
+        raise UsageError(f"not valid YAML: {reason}", where=file, code="C02") from None
     return Document(data, file, lines)
 
 
@@ -90,13 +98,15 @@ def _check(node: Any, path: tuple[str, ...], file: str, lines: dict[tuple[str, .
     if id(node) in seen:
         raise UsageError("anchors and aliases are not used here", where=where, fix="Write it out.", code="C02")
     seen.add(id(node))
-    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
         raise UsageError(f"the tag {visible(node.tag)} is refused", where=where, fix="Plain YAML only.", code="C02")
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _check(item, (*path, str(index)), file, lines, seen)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+                raise UsageError("not a plain key", where=f"{file}:{key.start_mark.line + 1}", code="C02")
             here = (*path, str(key.value))
             if here in lines:
                 raise UsageError(

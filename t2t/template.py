@@ -104,6 +104,8 @@ def _value(field: Field, row: Mapping[str, Any], choices: Sequence[str], where: 
         value = row[field.column]
     except KeyError:
         raise DataError("the row has no such field", where=place, fix=f"It has {', '.join(row)}.", code="D05") from None
+    if value is None:
+        raise DataError("the row has no value here", where=place, fix="Mend or drop the row.", code="D05")
     try:
         for name in field.filters:
             value = FILTERS[name](value, choices)

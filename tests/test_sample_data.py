@@ -176,10 +176,7 @@ def test_mismatched_split_has_its_own_topics(tasks):
     assert not known & new
     seen = {
         split: {worker for worker in new if any(f"the {worker} " in text for text in texts)}
-        for split, texts in (
-            (split, [row["premise"].lower() for row in rows])
-            for split, rows in read("mnli").items()
-        )
+        for split, texts in ((split, [row["premise"].lower() for row in rows]) for split, rows in read("mnli").items())
     }
     assert seen["train"] == seen["validation_matched"] == set()
     assert len(seen["validation_mismatched"]) > 5
@@ -218,12 +215,7 @@ def test_one_side_of_a_larger_sample_does_not_tell_the_label(tasks, config):
     """Other seeds and more rows: the grammar itself must not leak, whatever the seed."""
     pytest.importorskip("sklearn")
     train, valid = (
-        [
-            row
-            for seed in seeds
-            for rows in tasks[config].make(Random(f"{seed}/larger")).values()
-            for row in rows
-        ]
+        [row for seed in seeds for rows in tasks[config].make(Random(f"{seed}/larger")).values() for row in rows]
         for seeds in ((101, 102), range(103, 109))
     )
     majority = max(BALANCE[config].values()) / 120

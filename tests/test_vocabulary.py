@@ -118,11 +118,7 @@ def test_pieces_are_the_ones_of_sentencepiece(tokenizer, reference):
 def test_scores_are_the_ones_of_sentencepiece_and_add_up_exactly(tokenizer, reference):
     written = json.loads((MODEL_DIRECTORY / "tokenizer.json").read_text(encoding="utf-8"))
     for number, (piece, score) in enumerate(written["model"]["vocab"]):
-        if (
-            reference.is_control(number)
-            or reference.is_unknown(number)
-            or reference.is_byte(number)
-        ):
+        if reference.is_control(number) or reference.is_unknown(number) or reference.is_byte(number):
             assert score <= -1000, piece  # never chosen for the same characters in a text
         else:
             assert score == reference.get_score(number), piece
@@ -172,9 +168,7 @@ FRAGMENTS = [" ", "  ", "\n", "\t", "a", "the", "1", "0", "{", "<", ">", "\\", "
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    parts=st.lists(st.sampled_from(FRAGMENTS + CONTROL_STRINGS + ["<0x0A>", SPACE_MARK, ESCAPE]))
-)
+@given(parts=st.lists(st.sampled_from(FRAGMENTS + CONTROL_STRINGS + ["<0x0A>", SPACE_MARK, ESCAPE])))
 def test_text_made_of_awkward_parts_comes_back(tokenizer, parts):
     assert_plain_and_exact(tokenizer, "".join(parts))
 
