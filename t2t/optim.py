@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from t2t.config import Config
 from t2t.errors import UsageError, did_you_mean
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "RmsAdamW", "optimizer", "rate"]
+__all__ = ["OPTIMIZERS", "RECIPES", "SCHEDULES", "RmsAdamW", "optimizer", "rate", "settle"]
 
 SCHEDULES: dict[str, Callable[[int, float, int], float]] = {
     "constant": lambda step, progress, warmup: 1.0,
@@ -31,6 +33,7 @@ SCHEDULES: dict[str, Callable[[int, float, int], float]] = {
 def rate(schedule: str, *, step: int, progress: float, warmup: int) -> float:
     """Return the factor on the learning rate at ``step`` (from 1), with a linear warm-up over ``warmup`` steps.
 
+    ``inverse_sqrt`` is flat over them instead, as in the paper.
     ``progress`` in [0, 1] is the share of the run that is done.
     """
     if schedule not in SCHEDULES:
@@ -38,7 +41,8 @@ def rate(schedule: str, *, step: int, progress: float, warmup: int) -> float:
             f'there is no schedule "{schedule}"',
             fix=f"Schedules: {', '.join(SCHEDULES)}.{did_you_mean(schedule, SCHEDULES)}",
         )
-    return min(1.0, step / warmup if warmup else 1.0) * SCHEDULES[schedule](step, min(progress, 1.0), warmup)
+    ramp = min(1.0, step / warmup) if warmup and schedule != "inverse_sqrt" else 1.0
+    return ramp * SCHEDULES[schedule](step, min(progress, 1.0), warmup)
 
 
 class RmsAdamW(torch.optim.AdamW):
@@ -83,6 +87,32 @@ def _adafactor(named: list[tuple[str, torch.nn.Parameter]], lr: float, decay: fl
     )
 
 
+# Learning rate, schedule and warm-up steps that go with an optimiser where the user gives none.
+RECIPES: dict[str, tuple[float, str, int]] = {
+    "adafactor": (1e-3, "constant", 0),  # T5's fine-tuning: Raffel et al. 2020, section 3.1.2
+    "adamw": (3e-4, "linear", 100),
+    "rms_adamw": (1e-2, "cosine", 50),  # training from scratch: Nawrot 2023, section 3
+}
+
+
+def settle(config: Config, *, fresh: bool) -> Config:
+    """Return ``config`` with optimiser, rate, schedule and warm-up settled: ``fresh`` weights are trained from scratch.
+
+    A warm-up that is not given takes at most a tenth of the steps.
+    """
+    name = config.optimizer if config.optimizer != "auto" else ("rms_adamw" if fresh else "adafactor")
+    lr, schedule, warmup = RECIPES[_known(name)]
+    return replace(
+        config,
+        optimizer=name,
+        learning_rate=lr if config.learning_rate is None else config.learning_rate,
+        schedule=schedule if config.schedule == "auto" else config.schedule,
+        warmup_steps=min(warmup, (config.steps or 10 * warmup) // 10)
+        if config.warmup_steps is None
+        else config.warmup_steps,
+    )
+
+
 OPTIMIZERS: dict[str, Callable[[list[tuple[str, torch.nn.Parameter]], float, float], torch.optim.Optimizer]] = {
     "adamw": _adamw,
     "rms_adamw": _rms_adamw,
@@ -94,9 +124,14 @@ def optimizer(
     name: str, named: Iterable[tuple[str, torch.nn.Parameter]], *, lr: float, decay: float
 ) -> torch.optim.Optimizer:
     """Return the optimiser called ``name`` over the parameters that are trained."""
+    return OPTIMIZERS[_known(name)]([(n, p) for n, p in named if p.requires_grad], lr, decay)
+
+
+def _known(name: str) -> str:
+    """Return ``name`` if there is such an optimiser, else raise ``UsageError`` with the closest one."""
     if name not in OPTIMIZERS:
         raise UsageError(
             f'there is no optimizer "{name}"',
             fix=f"Optimizers: {', '.join(OPTIMIZERS)}.{did_you_mean(name, OPTIMIZERS)}",
         )
-    return OPTIMIZERS[name]([(n, p) for n, p in named if p.requires_grad], lr, decay)
+    return name
