@@ -28,7 +28,7 @@ from safetensors.torch import load_file, save_file
 from t2t.errors import CheckpointError, DiskError, NonFiniteError, visible
 from t2t.runs import disk_error, sync, write_text
 
-__all__ = ["FORMAT", "State", "best", "latest", "load", "save", "set_best", "verify"]
+__all__ = ["FORMAT", "State", "as_disk_error", "best", "latest", "load", "remove_stale", "save", "set_best", "verify"]
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d{6,})")
@@ -39,7 +39,8 @@ class State:
     """Where a run is: everything besides weights and optimiser that decides its next step.
 
     ``window`` and ``cursors`` name the window of the stream, ``at`` the next batch in it; ``order`` is a running
-    sha256 over the uids of all examples so far; ``seconds`` of training, evaluation left out.
+    sha256 over the uids of all examples so far; ``seconds`` of training, evaluation left out; ``evaluated`` the last
+    step that was scored.
     """
 
     step: int = 0
@@ -54,6 +55,7 @@ class State:
     best_value: float | None = None
     best_step: int | None = None
     evaluations_since_best: int = 0
+    evaluated: int = 0
     drawn: dict[str, int] = field(default_factory=dict)
 
 
@@ -79,7 +81,7 @@ def save(
     temporary = folder / f".{final.name}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_stale(folder)
+        remove_stale(folder)
         temporary.mkdir()
         save_file({k: v.contiguous().cpu() for k, v in weights.items()}, temporary / "weights.safetensors")
         save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary / "optimizer.safetensors")
@@ -94,14 +96,14 @@ def save(
             _discard(final)
         temporary.rename(final)
         sync(folder)
+        _rotate(folder, keep, state)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise _as_disk_error(error, final) from None
-    _rotate(folder, keep)
+        raise as_disk_error(error, final) from None
     return final
 
 
-def _as_disk_error(error: Exception, path: Path) -> DiskError:
+def as_disk_error(error: Exception, path: Path) -> DiskError:
     """Return a disk error for what the system or safetensors (which has lost the errno) said."""
     if isinstance(error, OSError):
         return disk_error(error, path)
@@ -111,7 +113,11 @@ def _as_disk_error(error: Exception, path: Path) -> DiskError:
 
 
 def _write_json(path: Path, data: Any) -> None:
-    path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(_json(data), encoding="utf-8")
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
 
 
 def _sha256(path: Path) -> str:
@@ -154,11 +160,13 @@ def _published(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def _remove_stale(folder: Path) -> None:
-    """Remove temporary directories of writers that are gone; the caller holds the run's lock."""
+def remove_stale(folder: Path) -> None:
+    """Remove what killed writers left half written or half removed; the caller holds the run's lock."""
     for path in folder.glob(".step-*"):
         if not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(".best.*"):
+        path.unlink(missing_ok=True)
 
 
 def _discard(path: Path) -> None:
@@ -169,12 +177,16 @@ def _discard(path: Path) -> None:
     shutil.rmtree(hidden, ignore_errors=True)
 
 
-def _rotate(folder: Path, keep: int) -> None:
-    """Keep the ``keep`` newest checkpoints by step, and the best."""
+def _rotate(folder: Path, keep: int, state: State) -> None:
+    """Keep the ``keep`` newest checkpoints by step up to the one just written, and the best.
+
+    Later ones are unsound (the run went on from before them) and must not count. The best is spared both as the state
+    and as the file names it: a kill between the two must not lose it.
+    """
     published = _published(folder)
-    spare = best(folder)
-    for step in list(published)[:-keep]:
-        if step != spare:
+    spared = {best(folder), state.best_step}
+    for step in [step for step in published if step <= state.step][:-keep]:
+        if step not in spared:
             _discard(published[step])
 
 
@@ -193,12 +205,15 @@ def set_best(folder: Path, step: int) -> None:
 def verify(path: Path) -> None:
     """Check every file of a checkpoint against its manifest. Raise ``CheckpointError`` naming the first bad one."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        text = (path / "manifest.json").read_text(encoding="utf-8")
+        manifest = json.loads(text)
         sums = manifest["sha256"]
         if manifest["format"] != FORMAT:
             raise CheckpointError(
                 f"written in format {manifest['format']}, this version reads {FORMAT}", where=str(path), code="M07"
             )
+        if text != _json(manifest) or not {"weights.safetensors", "state.json"} <= sums.keys():
+            raise CheckpointError("not as it was written", where=str(path / "manifest.json"), code="K05")
         for name, wanted in sums.items():
             got = _sha256(path / name)
             if got != wanted:
@@ -243,8 +258,8 @@ def load(
             )  # fmt: skip
     own = dict([*net.named_parameters(), *net.named_buffers()])
     stored = load_file(path / "weights.safetensors")
-    if own.keys() != stored.keys():
-        odd = sorted(own.keys() ^ stored.keys())
+    shapes, wanted = ({name: t.shape for name, t in some.items()} for some in (stored, own))
+    if odd := sorted({name for name, _ in shapes.items() ^ wanted.items()}):
         raise CheckpointError(f"other tensors than the model's: {', '.join(odd[:10])}", where=str(path), code="M02")
     with torch.no_grad():
         for name, tensor in stored.items():

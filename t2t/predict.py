@@ -7,12 +7,13 @@ unparsed answers and a signature of how it was made.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from t2t.answers import form
-from t2t.errors import UsageError
+from t2t.errors import NonFiniteError, UsageError
 from t2t.metrics import measure, metric
 from t2t.mixtures import Mix
 from t2t.models import Model
@@ -79,6 +80,8 @@ def _by_write(model: Model, egs: Sequence[Example]) -> list[Prediction]:
 def _by_rank(model: Model, egs: Sequence[Example]) -> list[Prediction]:
     out = []
     for eg, nats in zip(egs, model.rank(egs), strict=True):
+        if not all(map(math.isfinite, nats)):
+            raise NonFiniteError("the model's likelihoods are not finite", where=eg.uid, code="K10")
         first = max(range(len(nats)), key=nats.__getitem__)
         out.append(Prediction(eg.uid, eg.input, eg.target, eg.choices[first], first, False, eg.gold, tuple(nats)))
     return out
@@ -86,7 +89,7 @@ def _by_rank(model: Model, egs: Sequence[Example]) -> list[Prediction]:
 
 def check_limit(model: Model, egs: Examples) -> None:
     """Raise ``UsageError`` if answers may not be as long as the longest reference: it could not be answered right."""
-    if not len(egs) or egs[0].choices:
+    if not len(egs) or egs.task.answer == "choice":
         return
     limit = model.answer_limit(egs[0])
     lengths = [len(ids) for ids in model.tokens.ids([eg.target for eg in egs], target=True)]
@@ -116,7 +119,7 @@ def evaluate_sets(
     gather: Gather | None = None,
     folder: Path | None = None,
 ) -> tuple[list[Score], dict[str, list[Prediction]]]:
-    """Score every set; tasks without choices are written even where ranking is asked for.
+    """Score every set; tasks without choices are written (and say so) even where ranking is asked for.
 
     Each rank answers every ``world``-th example, so that each is scored exactly once. With ``folder`` the predictions
     are written below ``eval/SPLIT/``.
@@ -127,13 +130,12 @@ def evaluate_sets(
     total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
     with watch.task("answering", total) as tick:
         for name, egs in sets.score.items():
-            how = by if egs.prompt.choices else "write"
+            how = by if egs.task.answer == "choice" else "write"
             mine = [egs[i] for i in range(gather.rank, len(egs), gather.world)]
             preds = gather.join(predict(model, mine, by=how, tick=tick))
             preds.sort(key=lambda pred: int(pred.uid.rsplit(":", 1)[1]))
             answers[name] = preds
-            if how == by:
-                scores += score(egs, preds, by=how)
+            scores += score(egs, preds, by=how)
             if folder:
                 kind = "" if how == "write" else f".{how}"
                 write_predictions(
@@ -207,7 +209,8 @@ def build_report(
     folder: str = "",
 ) -> Report:
     """Return the report of what was answered, by way of answering (write, rank); the first one makes the average."""
-    rows = tuple(score for scores, _ in answered.values() for score in scores)
+    # What has no choices was written either way, and stands in the report once.
+    rows = tuple({(one.task, one.metric, one.by): one for scores, _ in answered.values() for one in scores}.values())
     first = next(iter(answered.values()))[0]
     return Report(name, sets.source, split, signature, rows, average(first, sets.mix), cost, tuple(notes), folder)
 
@@ -259,7 +262,8 @@ def as_json(pred: Prediction) -> dict[str, Any]:
 def read_predictions(path: Path) -> list[Prediction]:
     """Read what `write_predictions` wrote."""
     out = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    # Not splitlines: a text may hold other ends of lines.
+    for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
         raw = json.loads(line)
         nats = raw.pop("choice_nats", None)
         out.append(Prediction(**raw, choice_nats=None if nats is None else tuple(nats)))

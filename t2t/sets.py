@@ -47,9 +47,12 @@ class Sets:
 def chosen_mix(config: Config) -> Mix:
     """Return the mix a configuration names, with its own policy in place of the mix's where it gives one."""
     chosen = mixtures.mix(config.mix) if config.mix else mixtures.of_tasks(config.task)
+    policy = config.rates or chosen.policy
+    if policy in ("equal", "explicit") and (config.cap or config.temperature):
+        raise UsageError(f"cap and temperature have no meaning for {policy} rates", fix="Leave them out.", code="C05")
     return replace(
         chosen,
-        policy=config.rates or chosen.policy,
+        policy=policy,
         cap=config.cap or chosen.cap,
         temperature=config.temperature or chosen.temperature,
     )

@@ -72,9 +72,13 @@ def load_tokenizer(folder: str, **kwargs: Any) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **kwargs)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **kwargs)
     except Exception as error:
         raise ModelError(f"no usable tokenizer: {visible(error)}", where=str(folder), code="M05") from None
+    # Without its files transformers makes some tokenizers up, with their special tokens and hardly a piece besides.
+    if len(tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens)) < 10:
+        raise ModelError("no usable tokenizer: it has no vocabulary", where=str(folder), code="M05")
+    return tokenizer
 
 
 class Tokens:
@@ -87,7 +91,7 @@ class Tokens:
         self.tokenizer = tokenizer
         self.max_input, self.max_target = max_input, max_target
         self.tallies: dict[str, Tally] = {}
-        self._memo: dict[tuple[str, str, bool], Encoded] = {}
+        self._memo: dict[tuple[str, int, bool | None], Encoded] = {}
         self.pad, self.eos, self.unk = tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id
         if self.pad is None or self.eos is None:
             raise ModelError(
@@ -102,12 +106,12 @@ class Tokens:
     # -- encoding ------------------------------------------------------------------------------------------------
 
     def encode(self, egs: Sequence[Example], *, cut_targets: bool | None = None) -> list[Encoded]:
-        """Return the ids of ``egs``, remembered by uid.
+        """Return the ids of ``egs``, remembered by uid and text (a uid alone may be of another file's row).
 
         ``cut_targets``: None keeps targets whole (evaluation); False raises ``DataError`` on one over the limit, True
         cuts it (training).
         """
-        keys = [(eg.uid, eg.prompt, cut_targets is not None) for eg in egs]
+        keys = [(eg.uid, hash((eg.pieces, eg.target)), cut_targets) for eg in egs]
         new = {key: eg for key, eg in zip(keys, egs, strict=True) if key not in self._memo}
         if new:
             self._memo.update(zip(new, self._encode(list(new.values()), cut_targets), strict=True))
@@ -124,7 +128,7 @@ class Tokens:
             tally = self.tallies.setdefault(eg.task, Tally())
             tally.examples += 1
             tally.empty_columns += sum(piece.column is not None and not piece.text.strip() for piece in eg.pieces)
-            tally.control_strings += sum(eg.input.count(s) for s in self._control_strings if s in eg.input)
+            tally.control_strings += self._controls(eg.input) + self._controls(eg.target)
             if len(sources[i]) > self.max_input:
                 sources[i] = self.ids(["".join(piece.text for piece in self.shorten(eg))])[0]
                 tally.inputs_cut += 1
@@ -172,8 +176,17 @@ class Tokens:
         around = int(np.isin(frame, list(self._control)).sum())
         return int(np.isin(ids, list(self._control)).sum()) > around
 
+    def _controls(self, text: str) -> int:
+        """Return how many control strings a text has in it."""
+        return sum(text.count(control) for control in self._control_strings)
+
     def _spell(self, text: str) -> str:
-        """Break up control strings by a space after their first character."""
+        """Break up control strings by a space after their first character, as the tokenizer will see them.
+
+        Its normaliser may make one of other characters: T5's reads full-width "＜/s＞" as "</s>".
+        """
+        normalizer = getattr(getattr(self.tokenizer, "backend_tokenizer", None), "normalizer", None)
+        text = normalizer.normalize_str(text) if normalizer else text
         for control in self._control_strings:
             text = text.replace(control, f"{control[0]} {control[1:]}")
         return text
@@ -189,8 +202,9 @@ class Tokens:
         pieces, whole = list(eg.pieces), len(self.ids([eg.input])[0])
         budget = sum(lengths) - (whole - self.max_input)
         while budget > 0:
-            for i, text, share in zip(columns, texts, allot(lengths, budget), strict=True):
-                pieces[i] = replace(eg.pieces[i], text=self._prefix(text, share))
+            for i, length, share in zip(columns, lengths, allot(lengths, budget), strict=True):
+                text = eg.pieces[i].text
+                pieces[i] = replace(eg.pieces[i], text=text if share >= length else self._prefix(text, share))
             over = len(self.ids(["".join(piece.text for piece in pieces)])[0]) - self.max_input
             if over <= 0:
                 return tuple(pieces)

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
 from t2t import checkpoint, mixtures, models, runs, sets
 from t2t.apply import options
@@ -31,7 +32,7 @@ from t2t.errors import NonFiniteError, Stopped, UsageError
 from t2t.mixtures import Stream
 from t2t.models import Model
 from t2t.optim import optimizer as make_optimizer
-from t2t.optim import rate
+from t2t.optim import rate, settle
 from t2t.predict import Gather, average, baselines, build_report, check_limit, evaluate_sets
 from t2t.sets import Sets
 from t2t.types import Example, Mixture, Prediction, Report
@@ -76,6 +77,7 @@ class Run:
     state: State
     watch: Watch
     notes: list[str]
+    saved: int = 0  # the step of the checkpoint that this process wrote or read last
 
     @property
     def main(self) -> bool:
@@ -90,13 +92,17 @@ class Run:
     @property
     def progress(self) -> float:
         """The share of the run that is done, from 0 to 1."""
-        config, state = self.config, self.state
+        return self.share(self.state.step, self.state.examples)
+
+    def share(self, step: int, examples: int) -> float:
+        """Return the share of the run that is done after so many steps and examples."""
+        config = self.config
         if config.steps is not None:
-            return state.step / config.steps
+            return step / config.steps
         if config.epochs is not None:
-            return state.examples / (config.epochs * sum(len(egs) for egs in self.sets.train.values()))
+            return examples / (config.epochs * sum(len(egs) for egs in self.sets.train.values()))
         assert config.minutes is not None  # check_trainable has seen to it
-        return state.seconds / (60 * config.minutes)
+        return self.state.seconds / (60 * config.minutes)
 
     @property
     def done(self) -> bool:
@@ -125,7 +131,7 @@ def train(config: Config, *, model: Model | None = None, watch: Watch | None = N
             runs.remove_empty(folder)
             raise
         if run.main:
-            runs.write_config(folder, config)
+            runs.write_config(folder, run.config)
             _write_environment(run)
         return _train(run)
 
@@ -147,10 +153,15 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
     accelerator = _accelerator()
     with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
         run = prepare(config, folder, accelerator, watch=watch)
+        if run.main:
+            checkpoint.remove_stale(run.checkpoints)
         for path, error in checkpoint.latest(run.checkpoints):
             if error is None:
                 net, optimizer = run.model.net, run.optimizer
                 run.state = checkpoint.load(path, net, optimizer, fingerprint=_fingerprint(run))
+                run.saved = run.state.step
+                if run.main and run.state.best_step is not None:  # a kill may have come between the two
+                    checkpoint.set_best(run.checkpoints, run.state.best_step)
                 run.watch.notice(f"resuming {folder} at step {run.state.step}")
             else:
                 run.notes.append(f"checkpoint left out: {error}")
@@ -191,12 +202,13 @@ def prepare(
     torch.manual_seed(config.seed)
     model = model or models.load(config.model, family=config.family, options=options(config))
     model.module.to(accelerator.device)
-    notes = [*found.notes, *check(model, found, config)]
+    config = settle(config, fresh=model.fresh)
+    notes = [*found.notes, f"weights from {model.origin}", *check(model, found, config)]
     sizes = _sizes(model, found, watch)
     mixture = mixtures.mixture(found.mix, {name: len(egs) for name, egs in found.train.items()})
     stream = Stream({name: len(egs) for name, egs in found.train.items()}, mixture.rates, config.seed)
     optimizer = make_optimizer(
-        config.optimizer, model.module.named_parameters(), lr=config.learning_rate, decay=config.weight_decay
+        config.optimizer, model.module.named_parameters(), lr=config.learning_rate or 0.0, decay=config.weight_decay
     )
     if accelerator.num_processes > 1:
         model.module = accelerator.prepare_model(model.module)
@@ -215,6 +227,10 @@ def check(model: Model, found: Sets, config: Config) -> list[str]:
         warnings += model.tokens.audit(name, egs.prompt, sorted(set(some)))
     for egs in found.score.values():
         check_limit(model, egs)
+    rate(config.schedule, step=1, progress=0.0, warmup=config.warmup_steps or 0)
+    if config.eval_every and found.score:
+        tasks = [egs.task for egs in found.score.values()]
+        _chosen(config.best_metric, 0.0, {f"{task.name}.{name}": 0.0 for task in tasks for name in task.metrics})
     return warnings
 
 
@@ -282,17 +298,19 @@ def _write_environment(run: Run) -> None:
 def _train(run: Run) -> Report:
     """Take every step that is left, then evaluate and write the report."""
     config, state = run.config, run.state
-    metrics = runs.Metrics(run.folder, upto_step=state.step) if run.main else None
+    metrics = runs.Metrics(run.folder, upto_step=state.step, evaluated=state.evaluated) if run.main else None
     with _signals() as stopped, run.watch.training(run):
+        if _due(run):  # the run was stopped before it
+            _evaluate_and_note(run, metrics)
         for egs in _batches(run):
             started = time.monotonic()
             values = _step(run, egs)
-            state.seconds += time.monotonic() - started
+            state.seconds += _mean(run, time.monotonic() - started)
             halted = _any(run, stopped()) and not run.done
             if metrics and (state.step % config.log_every == 0 or state.step == 1 or halted or run.done):
                 metrics.write(step=state.step, seconds=round(state.seconds, 3), **values)
                 run.watch.step(run, values)
-            if config.eval_every and state.step % config.eval_every == 0 and not run.done:
+            if _due(run) and not halted:
                 _evaluate_and_note(run, metrics)
             if halted or run.done or (config.save_every and state.step % config.save_every == 0):
                 _save(run)
@@ -340,8 +358,9 @@ def _step(run: Run, egs: Sequence[Example]) -> dict[str, Any]:
     """
     config, state, model, accelerator = run.config, run.state, run.model, run.accelerator
     world, rank = accelerator.num_processes, accelerator.process_index
-    progress = min((state.step - 1) / config.steps if config.steps else run.progress, 1.0)
-    lr = config.learning_rate * rate(config.schedule, step=state.step, progress=progress, warmup=config.warmup_steps)
+    progress = min(run.share(state.step - 1, state.examples - len(egs)), 1.0)
+    factor = rate(config.schedule, step=state.step, progress=progress, warmup=config.warmup_steps or 0)
+    lr = (config.learning_rate or 0.0) * factor
     for group in run.optimizer.param_groups:
         group["lr"] = lr
     started = time.monotonic()
@@ -405,6 +424,13 @@ def _signals() -> Iterator[Callable[[], int | None]]:
             signal.signal(number, handler)
 
 
+def _mean(run: Run, mine: float) -> float:
+    """Return the mean over ranks: where the clock decides, they must not differ on when to end or how fast to learn."""
+    if run.accelerator.num_processes == 1:
+        return mine
+    return float(run.accelerator.reduce(torch.tensor(mine, device=run.accelerator.device), "mean"))
+
+
 def _any(run: Run, mine: int | None) -> bool:
     """Whether any rank has been told to stop."""
     if run.accelerator.num_processes == 1:
@@ -429,12 +455,19 @@ def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
         state.best_value, state.best_step, state.evaluations_since_best = value, state.step, 0
     else:
         state.evaluations_since_best += 1
+    state.evaluated = state.step
     if metrics:
         metrics.write(step=state.step, seconds=round(state.seconds, 3), average=mean["value"], scores=values)
         run.watch.notice(f"step {state.step}: average {mean['value']:.2f}" + (" (best)" if _is_best(state) else ""))
     _save(run)
     if run.main and _is_best(state):
         checkpoint.set_best(run.checkpoints, state.step)
+
+
+def _due(run: Run) -> bool:
+    """Whether the step is one to score at and was not yet; the last one is scored when the run ends."""
+    every, state = run.config.eval_every, run.state
+    return bool(every and state.step and state.step % every == 0 and state.evaluated != state.step and not run.done)
 
 
 def _is_best(state: State) -> bool:
@@ -470,25 +503,27 @@ def _gather(run: Run) -> Gather:
 
 def _save(run: Run) -> None:
     """Publish a checkpoint; ranks other than the main one wait."""
-    if run.main and not (run.checkpoints / f"step-{run.state.step:06d}").exists():
+    if run.main and run.saved != run.state.step:
         checkpoint.save(
             run.checkpoints, run.state, run.model.net, run.optimizer,
             keep=run.config.keep, fingerprint=_fingerprint(run),
         )  # fmt: skip
+    run.saved = run.state.step
     run.accelerator.wait_for_everyone()
 
 
 def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
     """Take the best weights if evaluation chose among some, save the model, evaluate in full, write report.json."""
     if run.config.eval_every and run.sets.score:
-        _evaluate_and_note(run, metrics)
+        if run.state.evaluated != run.state.step:
+            _evaluate_and_note(run, metrics)
         if run.state.best_step not in (None, run.state.step):
             path = run.checkpoints / f"step-{run.state.best_step:06d}"
             checkpoint.verify(path)
             checkpoint.load(path, run.model.net)
             run.notes.append(f"the model is that of step {run.state.best_step}, the best of those evaluated")
     if run.main:
-        run.model.save(run.folder / "model")
+        _save_model(run)
     started = time.monotonic()
     folder = run.folder if run.main else None
     ways = ("write", "rank") if run.config.by == "both" else (run.config.by,)
@@ -510,6 +545,14 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
     if run.main:
         runs.write_json(run.folder / "report.json", _report_json(report, run, answered[ways[0]][1]))
     return report
+
+
+def _save_model(run: Run) -> None:
+    """Write model/. Raise ``DiskError``."""
+    try:
+        run.model.save(run.folder / "model")
+    except (OSError, SafetensorError) as error:
+        raise checkpoint.as_disk_error(error, run.folder / "model") from None
 
 
 def _tally_notes(run: Run) -> list[str]:

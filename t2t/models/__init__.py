@@ -35,6 +35,8 @@ class Model(Protocol):
 
     family: str
     tokens: Tokens
+    origin: str
+    fresh: bool
     module: torch.nn.Module
     net: torch.nn.Module
 
@@ -163,10 +165,11 @@ def _config(folder: Path) -> dict[str, Any]:
             f"it brings code ({', '.join([*code, *hooks]) or '_attn_implementation'}), which is never run",
             where=str(folder), fix="Use a model of an architecture that transformers has.", code="M04",
         )  # fmt: skip
-    pickles = [p.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl") for p in folder.glob(pattern)]
-    if pickles and not list(folder.glob("*.safetensors")):
+    others = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.ot", "*.gguf")
+    unread = sorted(p.name for pattern in others for p in folder.glob(pattern))
+    if unread and not list(folder.glob("*.safetensors")):
         raise ModelError(
-            f"only pickled weights ({pickles[0]}), which are never read",
+            f"only weights of a kind that is never read, such as pickles ({unread[0]})",
             where=str(folder), fix="Convert them to safetensors in a place you trust.", code="M03",
         )  # fmt: skip
     return config

@@ -34,8 +34,8 @@ class Seq2Seq:
 
     family = "seq2seq"
 
-    def __init__(self, net: Any, tokens: Tokens, options: Options, origin: str) -> None:
-        self.net, self.tokens, self.options, self.origin = net, tokens, options, origin
+    def __init__(self, net: Any, tokens: Tokens, options: Options, origin: str, *, fresh: bool = False) -> None:
+        self.net, self.tokens, self.options, self.origin, self.fresh = net, tokens, options, origin, fresh
         self.start = net.config.decoder_start_token_id
         # Rows of the embedding without a token (sizes are rounded up): decoding would drop them without a trace.
         self._nameless = [*range(len(tokens.tokenizer), net.get_input_embeddings().num_embeddings)] or None
@@ -123,7 +123,7 @@ class Seq2Seq:
 
         The margin keeps an answer that merely begins like a choice from being cut into one.
         """
-        if eg.choices:
+        if eg.choices and not eg.words:  # the choices of spans and tags are parts of an answer
             return self._longest(eg.choices) + 4
         return 12 if eg.range else self.tokens.max_target
 
@@ -135,13 +135,14 @@ class Seq2Seq:
         from transformers import GenerationConfig
 
         texts = [""] * len(egs)
-        known = {kind: self.answer_limit(eg) for kind, eg in {(e.choices, e.range): e for e in egs}.items()}
-        limits = [known[eg.choices, eg.range] for eg in egs]
+        known = {kind: self.answer_limit(eg) for kind, eg in {_kind(e): e for e in egs}.items()}
+        limits = [known[_kind(eg)] for eg in egs]
         for limit in sorted(set(limits)):
             where = [i for i, own in enumerate(limits) if own == limit]
             how = GenerationConfig(
                 max_new_tokens=limit, do_sample=False, num_beams=1, use_cache=True, pad_token_id=self.tokens.pad,
                 eos_token_id=self.tokens.eos, decoder_start_token_id=self.start, suppress_tokens=self._nameless,
+                min_new_tokens=0, no_repeat_ngram_size=0, repetition_penalty=1.0,  # else the model's own
             )  # fmt: skip
             for part in self._parts([egs[i] for i in where], limit):
                 source_BS, mask_BS = self._source([egs[where[i]] for i in part])
@@ -161,6 +162,8 @@ class Seq2Seq:
             if not choices:
                 raise UsageError("only tasks with choices can be ranked", fix="Use --by write.")
             where = [i for i, eg in enumerate(egs) if eg.choices == choices]
+            if any(egs[i].words for i in where):
+                raise UsageError("only tasks with choices can be ranked, not spans and tags", fix="Use --by write.")
             targets = self.tokens.ids(choices, target=True)
             for part in self._parts([egs[i] for i in where], sum(map(len, targets))):
                 ranked = self._rank([egs[where[i]] for i in part], targets)
@@ -257,6 +260,11 @@ class SummedLoss(torch.nn.Module):
         ).logits
 
 
+def _kind(eg: Example) -> tuple[Any, ...]:
+    """Return what the length of an answer depends on."""
+    return eg.choices, eg.range, bool(eg.words)
+
+
 def _additive(
     queries_BQ: torch.Tensor, keys_BK: torch.Tensor, dtype: torch.dtype, also_QK: torch.Tensor | None = None
 ) -> torch.Tensor:
@@ -286,16 +294,16 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
     path = Path(folder)
     tokens = Tokens(load_tokenizer(folder), max_input=options.max_input, max_target=options.max_target)
     try:
-        if list(path.glob("*.safetensors")):
+        if list(path.glob("*.safetensors*")):  # an index without its files is damage, not a shape without weights
             net, info = AutoModelForSeq2SeqLM.from_pretrained(
                 folder, trust_remote_code=False, output_loading_info=True, use_safetensors=True, dtype=torch.float32
             )
             _check_tensors(info, folder)
-            origin = folder
+            origin, fresh = folder, False
         else:
             torch.manual_seed(options.seed)
             net = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
-            origin = f"{folder} (random weights, seed {options.seed})"
+            origin, fresh = f"{folder} (random weights, seed {options.seed})", True
     except ModelError:
         raise
     except Exception as error:  # transformers and safetensors raise many kinds
@@ -303,7 +311,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
     _check_vocabulary(net, tokens, folder)
     if options.dropout is not None:
         _set_dropout(net, options.dropout)
-    return Seq2Seq(net, tokens, options, origin)
+    return Seq2Seq(net, tokens, options, origin, fresh=fresh)
 
 
 def _check_tensors(info: Mapping[str, Any], folder: str) -> None:
@@ -331,5 +339,6 @@ def _set_dropout(net: torch.nn.Module, share: float) -> None:
     for module in net.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = share
-        elif isinstance(getattr(module, "dropout", None), float):
-            module.dropout = share  # type: ignore[assignment]
+        for name in ("dropout", "activation_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, share)

@@ -1,0 +1,197 @@
+"""Answers and scores: every example once, in order, with what is unparsed; limits and predictions as they were made."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t2t.errors import NonFiniteError, UsageError
+from t2t.mixtures import Mix
+from t2t.models import Options, load
+from t2t.predict import (
+    Gather,
+    average,
+    check_limit,
+    evaluate,
+    evaluate_sets,
+    predict,
+    read_predictions,
+    write_predictions,
+)
+from t2t.sets import Sets
+from t2t.sets import load as load_sets
+from t2t.tasks import Examples, read_task, task
+from t2t.train import Watch
+from t2t.types import Example, Prediction, Score
+from tests.toy import config, example
+
+predicting = importlib.import_module("t2t.predict")  # the name t2t.predict is the function
+
+
+class Parrot:
+    """A model that says what it is told to, and counts what it was asked."""
+
+    family, origin = "test", "test"
+
+    def __init__(self, say: Any = None, nats: Sequence[float] = (-1.0, -2.0)) -> None:
+        self.say, self.nats = say or (lambda eg: eg.target), list(nats)
+        self.asked: list[str] = []
+
+    def write(self, egs: Sequence[Example]) -> list[str]:
+        self.asked += [eg.uid for eg in egs]
+        return [self.say(eg) for eg in egs]
+
+    def rank(self, egs: Sequence[Example]) -> list[list[float]]:
+        self.asked += [eg.uid for eg in egs]
+        return [self.nats[: len(eg.choices)] for eg in egs]
+
+
+def sets(names: str = "toy", **settings: Any) -> Sets:
+    return load_sets(config(mix=names, **settings), training=False)
+
+
+def test_right_answers_score_100_and_wrong_ones_0(toys: Path) -> None:
+    scores, _ = evaluate_sets(Parrot(), sets(), by="write", watch=Watch())
+    assert [(s.task, s.value, s.n, s.unparsed) for s in scores] == [
+        (f"toy/{name}", 100.0, 11, 0.0) for name in ("copy", "reverse", "vowel")
+    ]
+    wrong, _ = evaluate_sets(Parrot(lambda eg: "zzz"), sets(), by="write", watch=Watch())
+    assert [(s.value, s.unparsed) for s in wrong] == [(0.0, 0.0), (0.0, 0.0), (0.0, 100.0)]
+    assert all(s.low <= s.value <= s.high for s in (*scores, *wrong))
+
+
+def test_only_tasks_with_choices_are_ranked_and_the_others_are_scored_as_written(toys: Path) -> None:
+    scores, answers = evaluate_sets(Parrot(nats=(-3.0, -1.0)), sets(), by="rank", watch=Watch())
+    assert [(s.task, s.by) for s in scores] == [("toy/copy", "write"), ("toy/reverse", "write"), ("toy/vowel", "rank")]
+    assert [s.value for s in scores][:2] == [100.0, 100.0]
+    assert {pred.answer for pred in answers["toy/vowel"]} == {1}
+    assert answers["toy/vowel"][0].choice_nats == (-3.0, -1.0)
+    assert answers["toy/copy"][0].choice_nats is None
+
+
+def test_tasks_of_tags_are_written_where_ranking_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pos.yaml").write_text(
+        "task: toy/pos\ntitle: tags\nanswer: tags\nwords: words\ncolumns: {words: list, tags: tags}\n"
+        "source: {files: {validation: x.jsonl}}\nprompts:\n  plain:\n    input: 'tag: {words}'\n    target: '{tags}'\n"
+        "    choices: [NOUN, VERB]\nmetrics: [tag_accuracy]\n"
+    )
+    egs = Examples(read_task(tmp_path / "pos.yaml"), [{"words": ["it", "rained"], "tags": ["NOUN", "VERB"]}] * 3,
+                   split="validation")  # fmt: skip
+    monkeypatch.setattr(predicting, "task", lambda name: egs.task)
+    found = Sets(Mix("m", "", "equal", {"toy/pos": 1.0}), score={"toy/pos": egs})
+    scores, answers = evaluate_sets(Parrot(), found, by="rank", watch=Watch())
+    assert [(s.by, s.value) for s in scores] == [("write", 100.0)]
+    assert [pred.text for pred in answers["toy/pos"]] == ["NOUN VERB"] * 3
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 16])
+def test_ranks_answer_each_example_once(world: int, toys: Path) -> None:
+    found, models = sets(), [Parrot() for _ in range(world)]
+    shares = [
+        {
+            name: predict(model, [egs[i] for i in range(rank, len(egs), world)])
+            for name, egs in found.score.items()
+        }
+        for rank, model in enumerate(models)
+    ]  # fmt: skip
+    asked = [uid for model in models for uid in model.asked]
+    assert len(asked) == len(set(asked)) == 33
+    names = iter(found.score)
+
+    def join(part: list[Any]) -> list[Any]:
+        name = next(names)
+        assert [pred.uid for pred in part] == [pred.uid for pred in shares[-1][name]]
+        return [pred for share in shares[::-1] for pred in share[name]]
+
+    scores, answers = evaluate_sets(Parrot(), found, by="write", watch=Watch(), gather=Gather(world - 1, world, join))
+    for name, egs in found.score.items():
+        assert [pred.uid for pred in answers[name]] == [eg.uid for eg in egs]
+    assert [s.n for s in scores] == [11, 11, 11]
+
+
+def test_predictions_come_in_the_order_asked_in_any_chunks(toys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    egs = sets().score["toy/copy"][:]
+    ticks: list[int] = []
+    monkeypatch.setattr(predicting, "CHUNK", 4)
+    preds = predict(Parrot(), egs, tick=ticks.append)
+    assert [pred.uid for pred in preds] == [eg.uid for eg in egs] and ticks == [4, 4, 3]
+
+
+def test_an_answer_that_cannot_be_read_is_unparsed_and_wrong(toys: Path) -> None:
+    (pred,) = predict(Parrot(lambda eg: "<extra_id_0> yes"), sets().score["toy/vowel"][:1])
+    assert pred.unparsed and pred.answer is None and pred.text == "<extra_id_0> yes"
+
+
+def test_nats_that_are_not_finite_are_no_answer(toys: Path) -> None:
+    with pytest.raises(NonFiniteError, match="toy/vowel:validation:0"):
+        predict(Parrot(nats=(math.nan, math.nan)), sets().score["toy/vowel"][:1], by="rank")
+
+
+def test_predictions_go_through_their_file(tmp_path: Path) -> None:
+    preds = [
+        Prediction("a/b:v:0", "in\u2028put\n", 'out "é"', "text\x85", 1, False, 0, (-1.5, -2.25), 0),
+        Prediction("a/b:v:1", "x", "y", "", None, True, 3.5, None, 2),
+    ]
+    write_predictions(tmp_path / "p.jsonl", preds)
+    assert read_predictions(tmp_path / "p.jsonl") == preds
+    keys = json.loads((tmp_path / "p.jsonl").read_bytes().split(b"\n")[0]).keys()
+    assert {"uid", "input", "target", "text", "answer", "unparsed", "choice_nats"} <= keys
+
+
+def test_references_longer_than_answers_may_be_are_refused(toys: Path, still: Path) -> None:
+    model = load(str(still), options=Options(precision="fp32", max_target=4))
+    with pytest.raises(
+        UsageError, match=r"toy/copy: answers may have 4 tokens, the longest reference has \d+"
+    ) as caught:
+        check_limit(model, sets().score["toy/copy"])
+    assert caught.value.code == "D14" and "--max-target" in caught.value.fix
+    check_limit(model, sets().score["toy/vowel"])
+    wide = load(str(still), options=Options(precision="fp32", max_target=32))
+    check_limit(wide, sets().score["toy/copy"])
+    check_limit(wide, sets(names="toy").score["toy/reverse"])
+
+
+def test_a_real_model_answers_and_is_scored(toys: Path, still: Path) -> None:
+    model = load(str(still), options=Options(precision="fp32", max_target=24))
+    egs = sets().score["toy/vowel"]
+    preds, (score,) = evaluate(model, egs, by="rank")
+    assert score.n == len(preds) == 11 and score.unparsed == 0.0
+    right = sum(pred.answer == eg.gold for pred, eg in zip(preds, egs, strict=True))
+    assert score.value == pytest.approx(100 * right / 11)
+    assert all(max(range(2), key=pred.choice_nats.__getitem__) == pred.answer for pred in preds)
+
+
+def score(name: str, value: float, metric: str = "accuracy") -> Score:
+    return Score(name, metric, value, "percent", 0, 100, 1, 0, "write", "p", "h", "s")
+
+
+def test_the_average_is_over_tasks_of_the_mean_of_their_metrics(toys: Path) -> None:
+    mix = sets().mix
+    found = average([score("toy/copy", 10), score("toy/copy", 30, "f1"), score("toy/vowel", 60)], mix)
+    assert found == {"value": 40.0, "tasks": ["toy/copy", "toy/vowel"]}
+    assert average([], mix)["value"] == 0.0
+
+
+def test_a_signature_says_how_a_number_was_made(toys: Path) -> None:
+    _, (one,) = evaluate(Parrot(), sets().score["toy/vowel"])
+    assert one.signature.startswith("task:toy/vowel|split:validation|n:11|metric:accuracy|by:write|prompt:plain@")
+
+
+def test_a_limit_takes_a_seeded_part_with_the_rows_own_numbers(toys: Path) -> None:
+    some = sets(eval_limit=4).score["toy/copy"]
+    assert len(some) == 4 and [eg.uid for eg in some] == [eg.uid for eg in sets(eval_limit=4).score["toy/copy"]]
+    whole = {eg.uid: eg.input for eg in sets().score["toy/copy"]}
+    assert all(whole[eg.uid] == eg.input for eg in some)
+
+
+def test_free_examples_need_no_data_set(still: Path, toys: Path) -> None:
+    model = load(str(still), options=Options(precision="fp32"))
+    egs = [example("a b", task="toy/copy"), example("a b", task="toy/copy")]
+    one, two = predict(model, egs)
+    assert one.text == two.text and task("toy/copy").answer == "text"
