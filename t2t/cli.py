@@ -542,7 +542,7 @@ def info(as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
-    debug = "--debug" in sys.argv
+    debug, stdout = "--debug" in sys.argv, sys.stdout
     if not debug:
         warnings.filterwarnings("ignore")
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -552,6 +552,10 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
     except BaseException as error:
+        # click ends a closed pipe with SystemExit(1), after putting another stream in place of stdout
+        if isinstance(error, BrokenPipeError) or sys.stdout is not stdout:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         if debug and not isinstance(error, (SystemExit, click.exceptions.Exit)):
             raise
         code = _code(error)
@@ -560,10 +564,6 @@ def main() -> None:
 
 def _code(error: BaseException) -> int:
     """Print one line about ``error`` and return its exit code."""
-    if isinstance(error, BrokenPipeError) or type(sys.stdout).__name__ == "PacifyFlushWrapper":
-        # click ends a closed pipe with SystemExit(1), after putting this wrapper in place
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
-        return 128 + signal.SIGPIPE
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if isinstance(error, click.exceptions.Exit):

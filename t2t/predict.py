@@ -128,6 +128,9 @@ def evaluate_sets(
     scores: list[Score] = []
     answers: dict[str, list[Prediction]] = {}
     total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
+    if by == "write":  # what an earlier evaluation counted is not this one's
+        for tally in model.tokens.tallies.values():
+            tally.answers_unfinished = 0
     with watch.task("answering", total) as tick:
         for name, egs in sets.score.items():
             how = by if egs.task.answer == "choice" else "write"

@@ -56,10 +56,13 @@ PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "pe
 def new_folder(out: str | None, name: str) -> Path:
     """Return a new run folder: ``out``, or ``runs/NAME`` with the first free number.
 
-    Raise ``UsageError`` if ``out`` holds a run already, ``DiskError`` if it cannot be made.
+    Raise ``UsageError`` if ``out`` holds a run already (``RunInUseError`` if that run is going on), ``DiskError`` if
+    it cannot be made.
     """
     path = Path(out) if out else _free(Path("runs"), check_name(_plain(name), what="run"))
     if (path / "run.yaml").exists():
+        with lock(path):
+            pass
         raise UsageError("this folder holds a run", where=str(path), fix="Resume it, or give another --out.")
     try:
         path.mkdir(parents=True, exist_ok=True)

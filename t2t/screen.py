@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Screen", "show", "show_json"]
 
+SECONDS_BETWEEN_LINES = 10.0  # of progress, where there is no terminal
+
 
 class Screen:
     """Draws what a run tells (the `Watch` protocol of train)."""
@@ -32,6 +35,7 @@ class Screen:
         self.console = Console(stderr=True, quiet=quiet, soft_wrap=True)
         self._progress: Progress | None = None
         self._bar: Any = None
+        self._said = -SECONDS_BETWEEN_LINES
 
     def notice(self, text: str) -> None:
         """Print one line; loud for the sample and for warnings."""
@@ -44,7 +48,8 @@ class Screen:
         line = f"loss {values['loss']:.3f} · {values['tokens_per_second']:,.0f} tok/s · step {state.step:,}"
         if self._progress is not None and self.console.is_terminal:
             self._progress.update(self._bar, completed=min(run.progress, 1.0) * 100, what=line)
-        else:
+        elif run.done or time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
+            self._said = time.monotonic()
             self.console.print(f"{100 * min(run.progress, 1.0):5.1f} % · {line}", highlight=False)
 
     @contextlib.contextmanager

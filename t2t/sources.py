@@ -436,11 +436,11 @@ def _chosen(task: Task, place: _Place, split: str) -> tuple[str, ...]:
     if not names:
         there = _ours(task, place)
         raise SplitMissing(
-            f'{task.name} has no split "{visible(split)}" here: it has {", ".join(there) or "none"}.'
+            f'{task.name} has no split "{visible(split)}" here: it has {", ".join(there) or "none of its splits"}.'
             f"{did_you_mean(split, there)}",
             splits=there,
             where=place.where,
-            fix="Ask for one of those, or give another --source.",
+            fix="Ask for one of those, or give another --source." if there else "Give another --source.",
         )
     for missing in hub.missing_shards(names):
         raise DataError("the file is missing", where=f"{place.where} {missing}", fix="Get it again.", code="D06")

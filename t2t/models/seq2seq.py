@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, log_softmax
 
 from t2t.batches import pack, pad, plan
 from t2t.errors import ModelError, UsageError, visible
 from t2t.models import Loss, Options
+from t2t.paths import models_folder
 from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
 from t2t.types import Batch, Example
 
@@ -76,31 +78,15 @@ class Seq2Seq:
         """Lay ``rows`` of examples out as rectangles; the decoder's input is shifted within each segment."""
         sources = [[encoded[i].source for i in row] for row in rows]
         targets = [[encoded[i].target for i in row] for row in rows]
-        width, height = max(sum(map(len, r)) for r in sources), max(sum(map(len, r)) for r in targets)
-        shape_BS, shape_BT = (len(rows), width), (len(rows), height)
-        source_BS = torch.full(shape_BS, self.tokens.pad, dtype=torch.long)
-        source_segment_BS = torch.zeros(shape_BS, dtype=torch.long)
-        target_BT = torch.full(shape_BT, IGNORED, dtype=torch.long)
-        shifted_BT = torch.full(shape_BT, self.tokens.pad, dtype=torch.long)
-        target_segment_BT = torch.zeros(shape_BT, dtype=torch.long)
-        for b in range(len(rows)):
-            s = t = 0
-            for segment, (source, target) in enumerate(zip(sources[b], targets[b], strict=True), start=1):
-                source_BS[b, s : s + len(source)] = torch.from_numpy(source)
-                source_segment_BS[b, s : s + len(source)] = segment
-                target_BT[b, t : t + len(target)] = torch.from_numpy(target)
-                shifted_BT[b, t : t + 1] = self.start
-                shifted_BT[b, t + 1 : t + len(target)] = torch.from_numpy(target[:-1])
-                target_segment_BT[b, t : t + len(target)] = segment
-                s, t = s + len(source), t + len(target)
+        shifted = [[np.concatenate([[self.start], target[:-1]]) for target in row] for row in targets]
         tensors = {
-            "source_BS": source_BS,
-            "source_segment_BS": source_segment_BS,
-            "target_BT": target_BT,
-            "shifted_BT": shifted_BT,
-            "target_segment_BT": target_segment_BT,
+            "source_BS": pad([np.concatenate(row) for row in sources], self.tokens.pad),
+            "source_segment_BS": pad(_segments(sources), 0),
+            "target_BT": pad([np.concatenate(row) for row in targets], IGNORED),
+            "shifted_BT": pad([np.concatenate(row) for row in shifted], self.tokens.pad),
+            "target_segment_BT": pad(_segments(targets), 0),
         }
-        return {name: tensor.to(self.device) for name, tensor in tensors.items()}
+        return {name: torch.from_numpy(ids).to(self.device) for name, ids in tensors.items()}
 
     def loss(self, batch: Batch) -> Loss:
         """Return the cross-entropy summed over the target tokens of ``batch``."""
@@ -189,8 +175,6 @@ class Seq2Seq:
 
     def _parts(self, egs: Sequence[Example], answer: int) -> list[list[int]]:
         """Cut ``egs`` into batches of similar length; ``answer`` tokens a row count towards the budget."""
-        import numpy as np
-
         lengths = np.array([len(e.source) for e in self.tokens.encode(egs)], dtype=np.int64)
         batches = plan(lengths, np.full(len(egs), answer), budget=self.options.eval_tokens)
         return [batch.tolist() for batch in batches]
@@ -207,6 +191,11 @@ class Seq2Seq:
         """Write config, safetensors and tokenizer; `from_pretrained` opens the folder without t2t."""
         self.net.save_pretrained(folder)
         self.tokens.save(folder)
+
+
+def _segments(rows: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Return the number, from 1, of the segment that each position of each row belongs to."""
+    return [np.repeat(np.arange(1, len(row) + 1), [len(ids) for ids in row]) for row in rows]
 
 
 class SummedLoss(torch.nn.Module):
@@ -292,6 +281,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
     path = Path(folder)
+    place = path.name if path.parent == models_folder() else folder
     tokens = Tokens(load_tokenizer(folder), max_input=options.max_input, max_target=options.max_target)
     try:
         if list(path.glob("*.safetensors*")):  # an index without its files is damage, not a shape without weights
@@ -299,11 +289,11 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
                 folder, trust_remote_code=False, output_loading_info=True, use_safetensors=True, dtype=torch.float32
             )
             _check_tensors(info, folder)
-            origin, fresh = folder, False
+            origin, fresh = place, False
         else:
             torch.manual_seed(options.seed)
             net = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
-            origin, fresh = f"{folder} (random weights, seed {options.seed})", True
+            origin, fresh = f"{place} (random weights, seed {options.seed})", True
     except ModelError:
         raise
     except Exception as error:  # transformers and safetensors raise many kinds
