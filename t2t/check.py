@@ -1,20 +1,56 @@
-"""Looking at data before training: every row rendered, every text encoded, every choice audited.
+"""Looking before training: task files, every row rendered and encoded, every choice audited, stored files whole.
 
-Floor 5. What `t2t check` does with tasks; a fault of a row is an error that names it.
+Floor 5. What `t2t check` does; a fault of a row is an error that names it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from t2t import checkpoint, mixtures
+from t2t.errors import T2TError
 from t2t.paths import models_folder
 from t2t.sets import examples
-from t2t.sources import SplitMissing
+from t2t.sources import SplitMissing, splits, verify
+from t2t.tasks import task as task_of
+from t2t.tasks import tasks as all_tasks
 from t2t.tokens import Tally, Tokens, load_tokenizer
 from t2t.types import Task
 
-__all__ = ["check_data"]
+__all__ = ["check_data", "check_files", "check_stored", "is_stored", "named"]
+
+
+def check_files() -> tuple[int, int]:
+    """Read every task file and mix; return how many of each there are. Raise ``UsageError`` for the first bad one."""
+    for name in all_tasks():
+        task_of(name)
+    for name in mixtures.mixes():
+        named([name])
+    return len(all_tasks()), len(mixtures.mixes())
+
+
+def named(names: Sequence[str]) -> list[Task]:
+    """Return the tasks of tasks, task files and mixes, each once."""
+    parts = [(name,) if "/" in name or name.endswith(".yaml") else mixtures.mix(name).scored for name in names]
+    return [task_of(name) for name in dict.fromkeys(name for part in parts for name in part)]
+
+
+def is_stored(name: str) -> bool:
+    """Whether ``name`` is a run folder or a fetched directory."""
+    return any((Path(name) / file).is_file() for file in ("run.yaml", "manifest.json"))
+
+
+def check_stored(folder: Path) -> list[dict[str, Any]]:
+    """Check the checkpoints of a run, or the files of a fetched directory, against their sha256 sums."""
+    if (folder / "run.yaml").is_file():
+        found = checkpoint.latest(folder / "checkpoints")
+        return [{"file": str(path), "said": str(error or "sound")} for path, error in found]
+    try:
+        return [{"file": str(folder / name), "said": "sound"} for name in verify(folder)]
+    except T2TError as error:
+        return [{"file": str(folder), "said": str(error)}]
 
 
 def check_data(
@@ -31,7 +67,7 @@ def check_data(
     lines = []
     for task in tasks:
         warnings = tokens.audit(task.name, task.prompt)
-        for split in task.source.splits or task.source.files or ("train",):
+        for split in task.source.splits or splits(task, source):
             try:
                 egs = examples(task, split, source, labelled=split != "test")
             except SplitMissing as error:

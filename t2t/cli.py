@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from t2t.errors import DataError, MemoryLimitError, T2TError, UsageError, visible
+from t2t.errors import CheckpointError, MemoryLimitError, T2TError, UsageError, visible
 from t2t.screen import Screen, show, show_json
 from t2t.version import VERSION
 
@@ -450,52 +450,33 @@ _LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 
 
 @cli.command()
-@click.argument("what", nargs=-1, metavar="[TASK|MIX|FILE.yaml|RUN]...")
+@click.argument("what", nargs=-1, metavar="[TASK|MIX|FILE.yaml|RUN|DIR]...")
 @SOURCE
 @click.option("--model", default="t2t-mini", show_default=True, help="The model whose vocabulary is audited.")
 @click.option("--max-input", default=512, show_default=True)
 @click.option("--max-target", default=128, show_default=True)
-@click.option("--files-only", is_flag=True, help="Check task files and mixes only: no data, no model.")
 @JSON
 @click.pass_obj
-def check(obj: Any, /, what: tuple[str, ...], files_only: bool, as_json: bool, **options: Any) -> None:
-    """Check task files, mixes, every row of their data, the vocabulary, and checkpoints of runs.
+def check(obj: Any, /, what: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Check every row of tasks and mixes with a vocabulary, the checkpoints of runs, and fetched directories.
 
     Without arguments every task file and mix is checked (no data).
     """
-    from t2t.mixtures import mix, mixes
-    from t2t.tasks import task, tasks
+    from t2t.check import check_data, check_files, check_stored, is_stored, named
 
-    runs_, names = [w for w in what if (Path(w) / "run.yaml").is_file()], list(what)
-    names = [w for w in names if w not in runs_]
-    if not what:
-        for name in tasks():
-            task(name)
-        for name in mixes():
-            for part in mix(name).scored:
-                task(part)
-        click.echo(f"{len(tasks())} tasks and {len(mixes())} mixes are sound")
-        return
-    chosen = [n for w in names for n in ((w,) if "/" in w or w.endswith(".yaml") else mix(w).scored)]
-    found = [task(name) for name in dict.fromkeys(chosen)]
-    rows: list[dict[str, Any]] = []
-    if found and not files_only:
-        from t2t.check import check_data
-
-        rows = check_data(found, watch=obj["screen"], **options)
-    for run in runs_:
-        from t2t.checkpoint import latest
-
-        for path, error in latest(Path(run) / "checkpoints"):
-            rows.append({"task": str(path), "split": "-", "examples": 0, "said": str(error or "sound")})
+    stored = [name for name in what if is_stored(name)]
+    tasks = named([name for name in what if name not in stored])
+    rows = check_data(tasks, watch=obj["screen"], **options) if tasks else []
+    kept = [line for name in stored for line in check_stored(Path(name))]
     if as_json:
-        show_json(rows)
-    else:
-        show("", rows, right=("examples", "longest_input", "longest_target", "inputs_cut", "unknown"))
-    if not rows:
-        click.echo(f"{len(found)} task files are sound")
-    if any(row["said"] and "sha256" in row["said"] for row in rows):
-        raise DataError("a checkpoint is damaged, see the table")
+        show_json(rows + kept)
+    elif not what:
+        click.echo("{} tasks and {} mixes are sound".format(*check_files()))
+    for table in (rows, kept):
+        if table and not as_json:
+            show("", table, right=("examples", "longest_input", "longest_target", "inputs_cut", "unknown"))
+    if any(line["said"] != "sound" for line in kept):
+        raise CheckpointError("a stored file is damaged, see the table", code="K05")
 
 
 @cli.command()
