@@ -182,7 +182,7 @@ def _show_report(folder: Path) -> None:
 @click.option("--by", default="write", show_default=True, help="write | rank | both.")
 @click.option("--prompt", help="The prompt to evaluate with (default: each task's first).")
 @click.option("--limit", type=int, help="Score a seeded sample of this many rows a task.")
-@SOURCE
+@click.option("--source", metavar="WHERE", help="As for train (default: the run's own, or auto).")
 @click.option(
     "--out", help="Folder for predictions and report (default: RUN/eval/SPLIT; with --limit or a MODEL runs/eval-N)."
 )
