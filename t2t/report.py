@@ -7,6 +7,7 @@ is escaped, and the page loads nothing.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def _curve(folder: Path) -> list[tuple[int, float]]:
         return []
     lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     points = [(line["step"], line["loss"]) for line in lines if "loss" in line]
-    return points[:: max(1, len(points) // 400)]
+    return [*points[: -1 : max(1, len(points) // 400)], *points[-1:]]
 
 
 def _wrong(folder: Path, split: str) -> dict[str, list[dict[str, str]]]:
@@ -161,7 +162,7 @@ def html(report: dict[str, Any], curve: list[tuple[int, float]], wrong: dict[str
     environment = Environment(
         loader=PackageLoader("t2t", "."),
         autoescape=True,
-        finalize=lambda value: visible(value, 2000) if isinstance(value, str) else value,
+        finalize=lambda value: visible(value, len(value)) if isinstance(value, str) else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -187,10 +188,14 @@ def _bars(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _path(curve: list[tuple[int, float]]) -> str:
-    """Return the loss curve as an SVG path in a box of 600 x 160."""
+    """Return the loss curve, the loss on a logarithmic scale, as an SVG path in a box of 600 x 160."""
     if len(curve) < 2:
         return ""
-    steps, losses = [s for s, _ in curve], [v for _, v in curve]
-    wide, high = max(steps[-1] - steps[0], 1), max(max(losses), 1e-9)
-    points = [f"{600 * (s - steps[0]) / wide:.1f},{160 - 150 * v / high:.1f}" for s, v in curve]
+    steps, losses = [s for s, _ in curve], [math.log(max(v, 1e-6)) for _, v in curve]
+    wide, low = max(steps[-1] - steps[0], 1), min(losses)
+    high = max(max(losses) - low, 1e-9)
+    points = [
+        f"{600 * (s - steps[0]) / wide:.1f},{155 - 145 * (v - low) / high:.1f}"
+        for s, v in zip(steps, losses, strict=True)
+    ]
     return "M" + " L".join(points)

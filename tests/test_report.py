@@ -66,6 +66,12 @@ def test_the_page_shows_the_numbers_and_is_inert(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
+def test_the_curve_reaches_the_last_step(tmp_path: Path) -> None:
+    report.render(write(tmp_path / "r"))
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert page.count(" L") > 300 and "L600.0,155.0" in page and "step 899" in page
+
+
 def test_markdown_is_inert_too(tmp_path: Path) -> None:
     report.render(write(tmp_path / "r"))
     text = (tmp_path / "r" / "report.md").read_text()
