@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 
 from t2t import checkpoint, mixtures, models, runs, sets
 from t2t.apply import options
-from t2t.batches import plan
+from t2t.batches import plan, steps
 from t2t.checkpoint import State
 from t2t.config import CHANGEABLE, Config
 from t2t.errors import NonFiniteError, Stopped, UsageError
@@ -39,6 +39,8 @@ from t2t.types import Example, Mixture, Prediction, Report
 from t2t.version import VERSION
 
 __all__ = ["Run", "Watch", "dry_run", "prepare", "resume", "train"]
+
+MOST_PADDING = 0.5  # of the tokens of one backward pass: less costs more passes than it saves (docs/results.md)
 
 
 class Watch:
@@ -331,9 +333,7 @@ def _batches(run: Run) -> Iterator[list[Example]]:
     while not run.done:
         window = stream.window(state.window, state.cursors, config.window)
         sizes = np.stack([run.sizes[stream.names[t]][i] for t, i in zip(window.tasks, window.examples, strict=True)])
-        planned = plan(
-            sizes[:, 0], sizes[:, 1], budget=config.batch_tokens, packed=config.pack, rng=stream.rng(2, state.window)
-        )
+        planned = steps(sizes.sum(1), budget=config.batch_tokens)
         while state.at < len(planned):
             picked = planned[state.at]
             state.at += 1
@@ -368,14 +368,17 @@ def _step(run: Run, egs: Sequence[Example]) -> dict[str, Any]:
     model.module.train()
     torch.manual_seed(int(run.stream.rng(3, state.step, rank).integers(2**62)))
     nats = torch.zeros((), device=accelerator.device)
-    for part in range(config.accumulate):
-        mine = egs[rank + world * part :: world * config.accumulate]
-        loss = _part_loss(model, mine or egs[:1]) * (1.0 if mine else 0.0)
-        wait = part < config.accumulate - 1 and world > 1
+    mine = egs[rank::world]
+    parts = _parts(config, model, mine, world)
+    for at, part in enumerate(parts):
+        wait = world > 1 and at < len(parts) - 1
         with accelerator.no_sync(model.module) if wait else contextlib.nullcontext():
+            loss = model.loss(model.batch(part)).nats
             # DDP averages gradients over ranks; the step's loss is a sum over all of them.
             (loss * (world / units)).backward()
         nats += loss.detach()
+    if not parts:  # fewer examples than ranks: take part in the exchange, with nothing of one's own
+        torch.autograd.backward(model.loss(model.batch(egs[:1])).nats * 0.0)
     norm = torch.nn.utils.clip_grad_norm_(model.net.parameters(), config.clip_norm or math.inf)
     loss_value = float(accelerator.reduce(nats, "sum")) / units
     if not (math.isfinite(float(norm)) and math.isfinite(loss_value)):
@@ -398,8 +401,15 @@ def _step(run: Run, egs: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def _part_loss(model: Model, egs: Sequence[Example]) -> torch.Tensor:
-    return model.loss(model.batch(egs)).nats
+def _parts(config: Config, model: Model, egs: Sequence[Example], world: int) -> list[list[Example]]:
+    """Cut a rank's examples of a step into backward passes: of similar lengths, or, to be packed, in their order."""
+    budget = max(1, config.batch_tokens // (config.accumulate * world))
+    sizes = np.array(model.sizes(egs), dtype=np.int64).reshape(-1, 2)
+    if config.pack:
+        parts = steps(sizes.sum(1), budget=budget)
+    else:
+        parts = plan(sizes[:, 0], sizes[:, 1], budget=budget, most_padding=MOST_PADDING)
+    return [[egs[i] for i in part] for part in parts]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t2t.batches import pack, pad, plan
+from t2t.batches import pack, pad, plan, steps
 
 pairs = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 20)), max_size=40)
 
@@ -17,48 +17,57 @@ def columns(lengths: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     return table[:, 0], table[:, 1]
 
 
-@given(pairs, st.integers(1, 300), st.booleans(), st.booleans())
-def test_a_plan_has_every_example_once_and_keeps_the_budget(
-    lengths: list[tuple[int, int]], budget: int, packed: bool, shuffled: bool
-) -> None:
+@given(pairs, st.integers(1, 300))
+def test_a_plan_has_every_example_once_and_keeps_the_budget(lengths: list[tuple[int, int]], budget: int) -> None:
     sources, targets = columns(lengths)
-    rng = np.random.default_rng(0) if shuffled else None
-    batches = plan(sources, targets, budget=budget, packed=packed, rng=rng)
+    batches = plan(sources, targets, budget=budget)
     assert sorted(i for batch in batches for i in batch.tolist()) == list(range(len(lengths)))
     for batch in batches:
-        a, b = sources[batch], targets[batch]
-        cost = int((a + b).sum()) if packed else len(batch) * int(a.max() + b.max())
+        cost = len(batch) * int(sources[batch].max() + targets[batch].max())
         assert cost <= budget or len(batch) == 1
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_the_budget_is_kept_to_the_token(packed: bool) -> None:
+@given(pairs, st.integers(1, 300))
+def test_steps_keep_the_order_and_the_budget_and_are_full(lengths: list[tuple[int, int]], budget: int) -> None:
+    tokens = np.array([a + b for a, b in lengths], dtype=int)
+    parts = steps(tokens, budget=budget)
+    assert [i for part in parts for i in part.tolist()] == list(range(len(lengths)))
+    assert all(tokens[part].sum() <= budget or len(part) == 1 for part in parts)
+    for part, after in zip(parts, parts[1:], strict=False):
+        assert tokens[part].sum() + tokens[after[0]] > budget
+
+
+def test_the_budget_is_kept_to_the_token() -> None:
     sources, targets = np.array([2, 2, 2]), np.array([1, 1, 1])
-    assert [len(plan(sources, targets, budget=b, packed=packed)) for b in (2, 5, 6, 8, 9)] == [3, 3, 2, 2, 1]
+    assert [len(plan(sources, targets, budget=b)) for b in (2, 5, 6, 8, 9)] == [3, 3, 2, 2, 1]
+    assert [len(steps(sources + targets, budget=b)) for b in (2, 5, 6, 8, 9)] == [3, 3, 2, 2, 1]
 
 
-@given(pairs, st.integers(1, 300), st.booleans())
-def test_a_batch_is_closed_only_when_it_is_full(lengths: list[tuple[int, int]], budget: int, packed: bool) -> None:
+@given(pairs, st.integers(1, 300))
+def test_a_batch_is_closed_only_when_it_is_full(lengths: list[tuple[int, int]], budget: int) -> None:
     sources, targets = columns(lengths)
-    batches = plan(sources, targets, budget=budget, packed=packed)
+    batches = plan(sources, targets, budget=budget)
     for batch, after in zip(batches, batches[1:], strict=False):
         both = np.append(batch, after[0])
-        a, b = sources[both], targets[both]
-        assert (int((a + b).sum()) if packed else len(both) * int(a.max() + b.max())) > budget
+        assert len(both) * int(sources[both].max() + targets[both].max()) > budget
 
 
-def test_a_packed_plan_keeps_the_order_and_a_padded_one_sorts() -> None:
+def test_a_plan_sorts_by_length() -> None:
     sources, targets = np.array([5, 1, 5, 1]), np.array([1, 1, 1, 1])
-    assert [b.tolist() for b in plan(sources, targets, budget=8, packed=True)] == [[0, 1], [2, 3]]
     assert [b.tolist() for b in plan(sources, targets, budget=12)] == [[1, 3], [0, 2]]
 
 
-def test_a_shuffled_plan_has_the_same_batches_in_another_order() -> None:
-    sources, targets = np.arange(1, 60), np.ones(59, int)
-    plain = [b.tolist() for b in plan(sources, targets, budget=100)]
-    mixed = [b.tolist() for b in plan(sources, targets, budget=100, rng=np.random.default_rng(1))]
-    again = [b.tolist() for b in plan(sources, targets, budget=100, rng=np.random.default_rng(1))]
-    assert sorted(mixed) == sorted(plain) and mixed != plain and mixed == again
+def test_padding_is_bounded_where_a_batch_is_large_enough() -> None:
+    sources = np.array([20] * 100 + [200] * 20)
+    targets = np.ones(120, int)
+
+    def padding(most: float | None) -> list[float]:
+        batches = plan(sources, targets, budget=10**6, most_padding=most)
+        real = [int((sources[b] + targets[b]).sum()) for b in batches]
+        return [len(b) * int((sources[b] + targets[b]).max()) / r - 1 for b, r in zip(batches, real, strict=True)]
+
+    assert len(padding(None)) == 1 and padding(None)[0] > 2
+    assert len(padding(0.5)) == 2 and max(padding(0.5)) <= 0.5
 
 
 @given(pairs, st.integers(1, 70), st.integers(1, 25))

@@ -6,6 +6,7 @@ Floor 4. A model is whatever answers text with text. A family is one file in thi
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from t2t.tokens import Tokens
 
 __all__ = ["FAMILIES", "Loss", "Model", "Options", "bundled_models", "family_of", "load"]
+
+# oneDNN keeps what it compiles for each shape of a bf16 product, and no two batches have the same shapes: its default
+# of 1,024 grows to gigabytes and saves no time (docs/results.md). Read at first use: set before torch computes.
+for _capacity in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_capacity, "16")
 
 
 class Loss(NamedTuple):
