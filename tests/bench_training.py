@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 import transformers
+from accelerate.state import AcceleratorState
 from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 
 from t2t.config import Config
@@ -96,7 +97,8 @@ def trainer_round(source: str, seconds: float, **arguments: Any) -> float:
             model=run.model.net,
             args=Seq2SeqTrainingArguments(
                 output_dir=folder, max_steps=10**6, per_device_train_batch_size=32, save_strategy="no",
-                logging_strategy="no", report_to="none", disable_tqdm=True, **arguments,
+                logging_strategy="no", report_to="none", disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
+                **arguments,
             ),
             train_dataset=rows, data_collator=collate, callbacks=[until],
         )  # fmt: skip
@@ -131,6 +133,7 @@ def main() -> None:
     for _ in range(options.rounds):
         peaks.append((matmul_peak(torch.float32), matmul_peak(torch.bfloat16)))
         for name, contestant in CONTESTANTS.items():
+            AcceleratorState._reset_state(reset_partial_state=True)  # the Trainer leaves its precision behind
             speeds[name].append(contestant(options.source, options.seconds))
     first = statistics.median(next(iter(speeds.values())))
     print(

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ class Parrot:
     """A model that says what it is told to, and counts what it was asked."""
 
     family, origin = "test", "test"
+
+    tokens = SimpleNamespace(tallies={})
 
     def __init__(self, say: Any = None, nats: Sequence[float] = (-1.0, -2.0)) -> None:
         self.say, self.nats = say or (lambda eg: eg.target), list(nats)
