@@ -72,10 +72,21 @@ class Config:
     head: str = "linear"
     head_dropout: float | None = None
     freeze: str = ""
+    unfreeze_every: int = 0
     layer_decay: float = 1.0
     rank_by: str = "sum"
     chat: str = "off"
     vectors: str | None = None
+    pair_loss: str = "auto"
+    mlm_weight: float = 0.0
+    decoder_layers: int | None = None
+    share: str = "off"
+    adapter: str = "off"
+    adapter_rank: int = 8
+    virtual_tokens: int = 20
+    # A teacher
+    soft_temperature: float = 2.0
+    soft_weight: float = 1.0
     # How long
     steps: int | None = None
     epochs: float | None = None
@@ -151,19 +162,25 @@ _ALLOWED: dict[str, tuple[str | None, ...]] = {
     "head": ("linear", "crf"),
     "rank_by": ("sum", "tokens", "bytes", "pmi"),
     "chat": ("off", "on"),
+    "pair_loss": ("auto", "softmax", "cosine", "ranking"),
+    "share": ("off", "embeddings", "all"),
+    "adapter": ("off", "lora", "ia3", "prompt"),
 }
 _LOWEST: dict[str, float] = {
     "batch_tokens": 1, "accumulate": 1, "window": 1, "steps": 1, "epochs": 1e-9, "minutes": 1e-9, "max_input": 2,
     "max_target": 2, "learning_rate": 0, "warmup_steps": 0, "weight_decay": 0, "clip_norm": 0, "label_smoothing": 0,
     "eval_every": 0, "save_every": 0, "keep": 1, "log_every": 1, "patience": 0, "seed": 0, "cap": 1,
     "temperature": 1e-9, "shots": 0, "train_limit": 1, "eval_limit": 1, "eval_tokens": 1, "dropout": 0,
-    "head_dropout": 0, "layer_decay": 0,
+    "head_dropout": 0, "layer_decay": 0, "unfreeze_every": 0, "mlm_weight": 0, "decoder_layers": 1, "adapter_rank": 1,
+    "virtual_tokens": 1, "soft_temperature": 1e-9, "soft_weight": 0,
 }  # fmt: skip
 _HIGHEST: dict[str, float] = {
     "dropout": 0.99,
     "label_smoothing": 0.99,
     "head_dropout": 0.99,
     "layer_decay": 1,
+    "mlm_weight": 1,
+    "soft_weight": 1,
     "seed": 2**32 - 1,
 }
 _HINTS = typing.get_type_hints(Config)

@@ -228,6 +228,8 @@ def prepare(
         scales=model.scales(),
     )  # fmt: skip
     if accelerator.num_processes > 1:
+        if config.unfreeze_every:
+            raise UsageError("gradual unfreezing is for one rank", where="unfreeze_every", fix="Use --set freeze=…")
         model.module = accelerator.prepare_model(model.module)
     state = State(cursors=(0,) * len(stream.names), drawn=dict.fromkeys(stream.names, 0))
     run = Run(config, folder, found, model, mixture, stream, sizes, optimizer, accelerator, state, watch, notes)
@@ -395,6 +397,7 @@ def _step(run: Run, egs: Sequence[Example]) -> dict[str, Any]:
         group["lr"] = lr * group["scale"]
     started = time.monotonic()
     units = sum(target for _, target in model.sizes(egs))
+    model.thaw(state.step)
     model.module.train()
     torch.manual_seed(int(run.stream.rng(3, state.step, rank).integers(2**62)))
     nats = torch.zeros((), device=accelerator.device)

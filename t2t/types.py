@@ -138,7 +138,8 @@ class Example:
     ``uid`` is ``task:split:row``, with ``.item`` behind it where a row gives several examples. ``gold`` is the answer
     in the answer form's own terms (index of a choice, number, tags, texts); None where the row's label is hidden.
     ``range`` bounds a number; ``words`` are what tags stand for; ``format`` is how the answer is written, and
-    ``spans`` whether the tags make spans; ``group`` names the question that the row belongs to.
+    ``spans`` whether the tags make spans; ``group`` names the question that the row belongs to; ``taught`` are a
+    teacher's scores of the choices in nats, where these are to be learned.
     """
 
     uid: str
@@ -153,6 +154,7 @@ class Example:
     format: str = ""
     spans: bool = False
     group: str = ""
+    taught: tuple[float, ...] = ()
 
     @property
     def sentinels(self) -> bool:

@@ -28,7 +28,9 @@ from t2t.answers import form
 from t2t.errors import DataError, ModelError, UsageError
 from t2t.examples import Examples
 from t2t.models import Options
-from t2t.models.encoder import Encoder, EncoderTokens, layers, load
+from t2t.models.body import layers
+from t2t.models.encoder import Encoder, load
+from t2t.models.layout import EncoderTokens
 from t2t.tasks import task as task_of
 from t2t.types import Column, Example, Prompt, Source, Task
 from tests.toy import assert_same
@@ -878,3 +880,56 @@ def test_layers_of_tokens_are_forgotten_but_not_their_counts(bert: Path) -> None
     assert tokens.tallies["toy/first"].examples == 6
     tokens.forget()
     assert not tokens._laid and tokens.tallies["toy/first"].examples == 6
+
+
+# -- gradual unfreezing, and learning from a teacher -------------------------------------------------------------------
+
+
+def test_layers_learn_one_after_another_from_the_top(bert: Path) -> None:
+    m = opened(bert, unfreeze_every=2)
+    seen = []
+    for step in range(1, 10):
+        m.thaw(step)
+        learn = {name for name, p in m.net.body.named_parameters() if p.requires_grad}
+        seen.append(sorted({name.split(".")[0 if name.startswith(("emb", "pool")) else 2] for name in learn}))
+    assert seen == [[], [], [], [], ["1"], ["1"], ["0", "1"], ["0", "1"], ["0", "1", "embeddings"]]
+
+
+def test_what_is_frozen_is_not_thawed(bert: Path) -> None:
+    m = opened(bert, unfreeze_every=1, freeze="layers:1")
+    m.thaw(100)
+    assert not any(p.requires_grad for p in layers(m.net.body)[0].parameters())
+    assert all(p.requires_grad for p in layers(m.net.body)[1].parameters())
+    with pytest.raises(UsageError, match="step by step"):
+        opened(bert, unfreeze_every=1, freeze="body")
+
+
+def test_a_head_learns_the_scores_of_a_teacher(bert: Path) -> None:
+    m = opened(bert, soft_temperature=1.0)
+    sets = {"toy/first": examples("toy/first")}
+    m.prepare(sets, training=True)
+    egs = [replace(eg, taught=(float(i), 0.0), gold=None) for i, eg in enumerate(sets["toy/first"])]
+    batch = m.batch(egs)
+    assert "gold of toy/first" not in batch.tensors
+    optimizer = torch.optim.AdamW(m.net.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = m.loss(batch).nats
+        loss.backward()
+        optimizer.step()
+    asked = torch.tensor([eg.taught for eg in egs]).softmax(-1)
+    assert torch.allclose(torch.tensor(m.rank(egs)).exp(), asked, atol=0.05)
+
+
+def test_a_teacher_may_have_a_share_of_the_loss(bert: Path) -> None:
+    sets = {"toy/first": examples("toy/first")}
+    hard, soft, both = (opened(bert, soft_weight=share, soft_temperature=1.0) for share in (0.0, 1.0, 0.25))
+    losses = []
+    for m in (hard, soft, both):
+        m.prepare(sets, training=True)
+        m.net.eval()
+        losses.append(float(m.loss(m.batch([replace(eg, taught=(1.0, -1.0)) for eg in sets["toy/first"]])).nats))
+    assert losses[2] == pytest.approx(0.75 * losses[0] + 0.25 * losses[1], rel=1e-5)
+    plain = opened(bert)
+    plain.prepare(sets, training=True)
+    assert losses[0] == pytest.approx(float(plain.loss(plain.batch(sets["toy/first"][:])).nats), rel=1e-5)

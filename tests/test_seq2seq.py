@@ -138,9 +138,9 @@ def test_label_smoothing_is_pytorchs() -> None:
 def test_dropout_is_set_everywhere_and_off_in_answers() -> None:
     for kind in ("t5", "bart"):
         net = build(kind, dropout=0.1, **({"activation_dropout": 0.1} if kind == "bart" else {}))
-        from t2t.models.seq2seq import _set_dropout
+        from t2t.models.precision import set_dropout
 
-        _set_dropout(net, 0.0)
+        set_dropout(net, 0.0)
         net.train()
         ids = torch.arange(5, 25)[None]
         assert torch.equal(net(input_ids=ids, labels=ids).logits, net(input_ids=ids, labels=ids).logits), kind

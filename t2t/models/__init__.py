@@ -5,9 +5,10 @@ Floor 4. A model is whatever answers text with text. A family is one file in thi
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAMILIES",
     "PREFERRED",
+    "ByStep",
     "Loss",
     "Model",
     "Options",
@@ -49,6 +51,36 @@ class Loss(NamedTuple):
     units: int
 
 
+class ByStep:
+    """What families that learn by steps have in common; each says otherwise where it does otherwise."""
+
+    fits = False
+    net: Any
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.net.parameters()).device
+
+    def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
+        """Do nothing: every task is text in, text out."""
+
+    def scales(self) -> Mapping[str, float]:
+        """Return no factors: every parameter learns at the same rate."""
+        return {}
+
+    def thaw(self, step: int) -> None:
+        """Do nothing: what learns at the first step learns at every step."""
+
+    def fit(self, sets: Mapping[str, Examples]) -> None:
+        """Not to be called: it learns by steps."""
+        raise NotImplementedError
+
+    def answer_limit(self, eg: Example) -> int | None:
+        """Return None: answers may be of any length."""
+        return None
+
+
 class Model(Protocol):
     """What the loop, the evaluation and the reports know of a model.
 
@@ -71,6 +103,9 @@ class Model(Protocol):
 
     def scales(self) -> Mapping[str, float]:
         """Return factors on the learning rate by the name of a parameter; one that is not named has 1."""
+
+    def thaw(self, step: int) -> None:
+        """Set which weights learn at a step (from 1): a function of the step alone, called before it."""
 
     def fit(self, sets: Mapping[str, Examples]) -> None:
         """Learn from all examples at once, where ``fits``."""
@@ -102,8 +137,10 @@ class Options:
     """What a family needs to know when a model is loaded; every field is a configuration field of `train`.
 
     ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation. ``pooling``,
-    ``head``, ``head_dropout``, ``freeze`` and ``layer_decay`` are an encoder's; ``rank_by`` and ``chat`` a causal
-    model's; ``vectors`` a baseline's.
+    ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an encoder's, ``pair_loss`` a
+    bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's; ``vectors`` a baseline's;
+    ``decoder_layers`` and ``share`` a warm-started one's. ``adapter``, ``adapter_rank`` and ``virtual_tokens`` say what
+    is trained in place of all weights; ``soft_temperature`` and ``soft_weight`` how a teacher's scores are learned.
     """
 
     max_input: int = 512
@@ -119,10 +156,20 @@ class Options:
     head: str = "linear"
     head_dropout: float | None = None
     freeze: str = ""
+    unfreeze_every: int = 0
     layer_decay: float = 1.0
     rank_by: str = "sum"
     chat: str = "off"
     vectors: str | None = None
+    pair_loss: str = "auto"
+    mlm_weight: float = 0.0
+    decoder_layers: int | None = None
+    share: str = "off"
+    adapter: str = "off"
+    adapter_rank: int = 8
+    virtual_tokens: int = 20
+    soft_temperature: float = 2.0
+    soft_weight: float = 1.0
 
 
 class Place(NamedTuple):
@@ -133,35 +180,12 @@ class Place(NamedTuple):
     family: str
 
 
-def _seq2seq(folder: str, config: dict[str, Any], options: Options) -> Model:
-    from t2t.models.seq2seq import load as load_family
-
-    return load_family(folder, config, options)
-
-
-def _encoder(folder: str, config: dict[str, Any], options: Options) -> Model:
-    from t2t.models.encoder import load as load_family
-
-    return load_family(folder, config, options)
-
-
-def _causal(folder: str, config: dict[str, Any], options: Options) -> Model:
-    from t2t.models.causal import load as load_family
-
-    return load_family(folder, config, options)
-
-
-def _baseline(folder: str, config: dict[str, Any], options: Options) -> Model:
-    from t2t.models.baseline import load as load_family
-
-    return load_family(folder, config, options)
-
-
-FAMILIES: dict[str, Callable[[str, dict[str, Any], Options], Model]] = {
-    "seq2seq": _seq2seq,
-    "encoder": _encoder,
-    "causal": _causal,
-    "baseline": _baseline,
+# The module of each family; its ``load(folder, config, options)`` returns a `Model`.
+FAMILIES: dict[str, str] = {
+    "seq2seq": "t2t.models.seq2seq",
+    "encoder": "t2t.models.encoder",
+    "causal": "t2t.models.causal",
+    "baseline": "t2t.models.baseline",
 }
 
 # The prompts that a family takes where none is asked for, in order; else each task's first.
@@ -185,7 +209,7 @@ def load(name: str = "t2t-mini", *, family: str | None = None, options: Options 
 
 def build(place: Place, options: Options) -> Model:
     """Load the model that `find` found."""
-    return FAMILIES[place.family](place.folder, place.config, options)
+    return importlib.import_module(FAMILIES[place.family]).load(place.folder, place.config, options)
 
 
 def find(name: str, family: str | None = None) -> Place:

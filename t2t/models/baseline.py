@@ -559,6 +559,9 @@ class Baseline:
         raise UsageError(f"baseline:{self.name} has no head for this task", where=task,
                          fix=f"Train it: t2t train --model baseline:{self.name} --task {task}.")  # fmt: skip
 
+    def thaw(self, step: int) -> None:
+        """Do nothing: it takes no steps."""
+
     def scales(self) -> Mapping[str, float]:
         """Return no factors: nothing learns by steps."""
         return {}

@@ -26,8 +26,8 @@ from torch.nn.functional import cross_entropy, log_softmax
 from t2t.batches import pad, plan
 from t2t.errors import ModelError, UsageError, visible
 from t2t.examples import Examples
-from t2t.models import Loss, Options
-from t2t.models.seq2seq import autocast, precision
+from t2t.models import ByStep, Loss, Options
+from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.template import parse
 from t2t.tokens import Encoded, Tokens, load_tokenizer
 from t2t.tokens import Tally as TextTally
@@ -231,7 +231,7 @@ def premise(eg: Example) -> str:
 # -- model -------------------------------------------------------------------------------------------------------------
 
 
-class Causal:
+class Causal(ByStep):
     """A decoder behind the `Model` protocol. ``net`` is the Hugging Face module.
 
     ``tuned``: whether it was trained here to end its answers. One that was is read up to its end of sequence, which
@@ -241,7 +241,6 @@ class Causal:
 
     family = "causal"
     generates = True
-    fits = False
 
     def __init__(
         self,
@@ -257,13 +256,8 @@ class Causal:
         self.tokens: Any = tokens
         _check_options(net, options)
         self._takes = inspect.signature(net.forward).parameters
-        self.dtype = torch.bfloat16 if precision(options.precision, self.device) == "bf16" else torch.float32
+        self.dtype = dtype_of(options.precision, net)
         self.module: torch.nn.Module = SummedLoss(net, self.dtype, options.label_smoothing)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.net.parameters()).device
 
     # -- training ----------------------------------------------------------------------------------------------------
 
@@ -272,14 +266,6 @@ class Causal:
         for egs in sets.values():
             self.tokens.layouts |= {(egs.task.name, prompt.name): Layout.of(prompt) for prompt in egs.prompts}
         self.tuned = self.tuned or training
-
-    def scales(self) -> Mapping[str, float]:
-        """Return no factors: every parameter learns at the same rate."""
-        return {}
-
-    def fit(self, sets: Mapping[str, Examples]) -> None:
-        """Not to be called: it learns by steps."""
-        raise NotImplementedError
 
     def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
         """Return (input, target) tokens of each example; raise ``DataError`` on a target over the limit."""
@@ -622,7 +608,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Causal:
     if len(tokenizer) > rows:
         raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder, code="M05")
     if options.dropout is not None:
-        _set_dropout(net, options.dropout)
+        set_dropout(net, options.dropout)
     return Causal(net, tokens, options, origin, fresh=fresh, tuned=_was_tuned(path))
 
 
@@ -691,13 +677,3 @@ def _check_options(net: Any, options: Options) -> None:
             if most > options.max_target
             else "Lower both.",
         )
-
-
-def _set_dropout(net: torch.nn.Module, share: float) -> None:
-    """Set the share of every dropout layer, and of attention weights where the architecture keeps it as a number."""
-    for module in net.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = share
-        for name in ("dropout", "attention_dropout", "activation_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, share)

@@ -3,9 +3,8 @@
 Floor 4. One body for every task of a mix, and a head a task (`t2t.models.heads`). An answer is the text that the head
 stands for: a choice, a number with three decimals, tags in the example's format; never free text.
 
-What goes in: where the wording of a prompt only labels the columns ("premise: … hypothesis: …"), the texts of its one
-or two columns, two of them as a pair; else the whole input as one text; for tags and spans the words. Column texts over
-the limit are cut, the longest first, and counted; words beyond it are answered O, or not at all where tags are bare.
+What goes in is laid out by `t2t.models.layout`. Words beyond the limit are answered O, or not at all where tags are
+bare.
 
 Shapes: R rows of tokens (one an example, or one a choice), S positions, W words, H hidden.
 """
@@ -13,16 +12,13 @@ Shapes: R rows of tokens (one an example, or one a choice), S positions, W words
 from __future__ import annotations
 
 import contextlib
-import copy
 import inspect
 import json
-import logging
-import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -30,20 +26,40 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from t2t.batches import pad, plan
-from t2t.errors import DataError, ModelError, UsageError, did_you_mean, visible
+from t2t.errors import ModelError, UsageError, did_you_mean, visible
 from t2t.examples import Examples
-from t2t.models import Loss, Options
-from t2t.models.heads import Head, Purpose, as_purpose, check_answer, check_head, decimal, gold, order, tagged
-from t2t.models.seq2seq import autocast, precision
+from t2t.models import ByStep, Loss, Options
+from t2t.models.body import (
+    LAST,
+    POOLINGS,
+    depths,
+    freeze,
+    has_pooler,
+    layers,
+    load_body,
+    pool,
+    positions,
+)
+from t2t.models.heads import (
+    Head,
+    Purpose,
+    as_purpose,
+    check_answer,
+    check_head,
+    decimal,
+    gold,
+    places,
+    tagged,
+)
+from t2t.models.layout import EncoderTokens, Laid, digest
+from t2t.models.precision import autocast, dtype_of, set_dropout
+from t2t.models.soft import taught
 from t2t.paths import models_folder
-from t2t.template import allot
-from t2t.tokens import Tally, Tokens, load_tokenizer
-from t2t.types import Batch, Example, Prompt
+from t2t.tokens import load_tokenizer
+from t2t.types import Batch, Example
 
-__all__ = ["POOLINGS", "Encoder", "EncoderTally", "EncoderTokens", "Network", "layers", "load"]
+__all__ = ["Encoder", "Network", "load"]
 
-POOLINGS = ("auto", "cls", "pooler", "mean", "max")
-LAST = ("xlnet",)  # model types whose first token has seen nothing: the special token stands last
 # The activation in transformers' own classification head, for `pooler` where the body has none; else tanh.
 ACTIVATION_OF = {"electra": "gelu", "distilbert": "relu", "deberta": "gelu", "deberta-v2": "gelu"}
 
@@ -51,220 +67,6 @@ ACTIVATION_OF = {"electra": "gelu", "distilbert": "relu", "deberta": "gelu", "de
 MOST_KEPT, MOST_BYTES, WORDS_A_ROW = 100_000, 2**31, 25
 
 HEADS_FILE, WEIGHTS_FILE, FORMAT = "t2t_heads.json", "heads.safetensors", 1
-
-
-# -- text as tokens ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class EncoderTally(Tally):
-    """What happened to the texts of one task; ``words_cut`` are words beyond the limit, which could not be tagged."""
-
-    words_cut: int = 0
-
-    def warnings(self, task: str) -> list[str]:
-        """Return one line for each thing a user should know about."""
-        cut = [f"{task}: words beyond the limit, which count as missed ({self.words_cut})"] if self.words_cut else []
-        return Tally.warnings(self, task) + cut
-
-
-class Laid(NamedTuple):
-    """An example as rows of ids: one, or one a choice. ``starts`` are the positions of its words' first tokens."""
-
-    rows: tuple[np.ndarray, ...]
-    kinds: tuple[np.ndarray, ...]  # token types
-    starts: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """How many tokens it has, padded to its longest row."""
-        return len(self.rows) * max(map(len, self.rows))
-
-    @property
-    def units(self) -> int:
-        """How many units its loss sums over: its words, or itself."""
-        return len(self.starts) or 1
-
-
-class Frame(NamedTuple):
-    """The special tokens around one or two texts, and the token types that go with them."""
-
-    ids: tuple[tuple[int, ...], ...]  # before, between and after the texts
-    kinds: tuple[tuple[int, ...], ...]
-    own: tuple[int, ...]  # the token type of each text
-
-    @property
-    def size(self) -> int:
-        """How many special tokens there are."""
-        return sum(map(len, self.ids))
-
-    def around(self, texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ids and token types of the texts in their frame."""
-        ids: list[Any] = [self.ids[0]]
-        kinds: list[Any] = [self.kinds[0]]
-        for i, text in enumerate(texts):
-            ids += [text, self.ids[i + 1]]
-            kinds += [np.full(len(text), self.own[i]), self.kinds[i + 1]]
-        return np.concatenate(ids).astype(np.int32), np.concatenate(kinds).astype(np.int32)
-
-
-# Wording that only labels a column: "sentence1:".
-_LABEL = re.compile(r"\s*(\w+:)?\s*")
-
-
-class EncoderTokens(Tokens):
-    """A tokenizer that lays examples out for an encoder. ``max_input`` counts special tokens."""
-
-    def __init__(self, tokenizer: Any, *, max_input: int) -> None:
-        self.tokenizer = tokenizer
-        self.max_input, self.max_target = max_input, 0
-        self.tallies: dict[str, Tally] = {}
-        self.unk = tokenizer.unk_token_id
-        self.pad = tokenizer.pad_token_id or 0
-        self._control = set(tokenizer.all_special_ids) - {self.unk}
-        self._control_strings = [s for s in tokenizer.all_special_tokens if len(s) > 1]
-        self._laid: dict[tuple[str, int], Laid] = {}
-        self._words: dict[str, np.ndarray] = {}
-        self._alone, self._pair = self._frame_of("a"), self._frame_of("a", "b")
-        # Byte-level vocabularies spell a word in mid-sentence with its space.
-        self._space = " " if "".join(tokenizer.tokenize(" a")).startswith("Ġ") else ""
-
-    def _frame_of(self, *texts: str) -> Frame:
-        """Return what the tokenizer puts around texts, found by the place of their own ids in what it returns."""
-        whole = self.tokenizer(*texts, return_token_type_ids=True)
-        ids, kinds = whole["input_ids"], whole["token_type_ids"]
-        around, types, own, at = [], [], [], 0
-        for text in texts:
-            inner = self.ids([text])[0].tolist()
-            start = next((i for i in range(at, len(ids)) if ids[i : i + len(inner)] == inner), -1)
-            if not inner or start < 0:
-                raise ModelError("the tokenizer spells a text otherwise in a frame", where=self.tokenizer.name_or_path,
-                                 code="M05")  # fmt: skip
-            around.append(tuple(ids[at:start]))
-            types.append(tuple(kinds[at:start]))
-            own.append(kinds[start])
-            at = start + len(inner)
-        return Frame((*around, tuple(ids[at:])), (*types, tuple(kinds[at:])), tuple(own))
-
-    def ids(self, texts: Sequence[str], *, target: bool = False, sentinels: bool = False) -> list[np.ndarray]:
-        """Return the ids of each text without special tokens, none of which is ever taken from the text itself."""
-        rows = self._plain(texts)
-        for i, ids in enumerate(rows):
-            # Some vocabularies hold their control strings as pieces: "</s>" would be the end of the text.
-            if self._control.intersection(ids.tolist()):
-                ids = self._plain([self._spell(texts[i])])[0]
-                rows[i] = ids[~np.isin(ids, list(self._control))]
-        return rows
-
-    def _plain(self, texts: Sequence[str]) -> list[np.ndarray]:
-        if not texts:
-            return []
-        out = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True, truncation=False,
-                             padding=False, verbose=False)  # fmt: skip
-        return [np.asarray(ids, dtype=np.int32) for ids in out["input_ids"]]
-
-    def lay_out(self, egs: Sequence[Example], pairs: Sequence[bool]) -> list[Laid]:
-        """Return ``egs`` as rows of ids, remembered by uid and text; ``pairs``: whether choices are laid out too."""
-        keys = [(eg.uid, _digest(eg)) for eg in egs]
-        for eg, key, pair in zip(egs, keys, pairs, strict=True):
-            if key not in self._laid:
-                self._laid[key] = self._count(eg, self._lay_out(eg, pair))
-        return [self._laid[key] for key in keys]
-
-    def forget(self) -> None:
-        """Drop the remembered ids (the tallies stay)."""
-        self._laid.clear()
-        self._words.clear()
-
-    def _tally(self, task: str) -> EncoderTally:
-        tally = self.tallies.setdefault(task, EncoderTally())
-        assert isinstance(tally, EncoderTally)
-        return tally
-
-    def _count(self, eg: Example, laid: Laid) -> Laid:
-        tally = self._tally(eg.task)
-        tally.examples += 1
-        tally.empty_columns += sum(piece.column is not None and not piece.text.strip() for piece in eg.pieces)
-        tally.control_strings += self._controls(eg.input)
-        tally.input_tokens += sum(map(len, laid.rows))
-        tally.longest_input = max(tally.longest_input, *map(len, laid.rows))
-        tally.unknown_input_tokens += sum(int((row == self.unk).sum()) for row in laid.rows)
-        return laid
-
-    def _lay_out(self, eg: Example, pairs: bool) -> Laid:
-        if eg.words:
-            return self._tagged(eg)
-        texts = _texts(eg)
-        if pairs:
-            return self._with_choices(eg, texts[0] if len(texts) == 1 else None)
-        if len(texts) == 2:
-            return _laid([self._pair.around(self._cut(eg, self.ids(texts), self.max_input - self._pair.size))])
-        room = self.max_input - self._alone.size
-        ids = self._cut(eg, self.ids(texts), room) if texts else [self._whole(eg, room)]
-        return _laid([self._alone.around(ids)])
-
-    def _cut(self, eg: Example, ids: Sequence[np.ndarray], room: int) -> list[np.ndarray]:
-        """Return texts cut to ``room`` tokens together, the longest first."""
-        shares = allot([len(one) for one in ids], room)
-        if sum(shares) < sum(map(len, ids)):
-            self._tally(eg.task).inputs_cut += 1
-        return [one[:share] for one, share in zip(ids, shares, strict=True)]
-
-    def _whole(self, eg: Example, room: int) -> np.ndarray:
-        """Return the whole input as one text of at most ``room`` tokens: its wording stays, its columns are cut."""
-        ids = self.ids([eg.input])[0]
-        if len(ids) <= room:
-            return ids
-        self._tally(eg.task).inputs_cut += 1
-        smaller = copy.copy(self)
-        smaller.max_input = room
-        return self.ids(["".join(piece.text for piece in smaller.shorten(eg))])[0]
-
-    def _with_choices(self, eg: Example, text: str | None) -> Laid:
-        """Return a row for each choice: the input, cut so that the longest choice fits, and the choice."""
-        choices = self.ids(eg.choices)
-        room = self.max_input - self._pair.size - max(map(len, choices))
-        if room < 1:
-            raise DataError(f"a choice alone is over the limit of {self.max_input} tokens", where=eg.uid,
-                            fix="Raise --max-input.")  # fmt: skip
-        ids = self._whole(eg, room) if text is None else self._cut(eg, self.ids([text]), room)[0]
-        return _laid([self._pair.around([ids, choice]) for choice in choices])
-
-    def _tagged(self, eg: Example) -> Laid:
-        """Return the words in one row, each with at least one token; those beyond the limit are left out."""
-        room = self.max_input - self._alone.size
-        new = [word for word in dict.fromkeys(eg.words) if word not in self._words]
-        self._words.update(zip(new, self.ids([self._space + word for word in new]), strict=True))
-        nothing = np.array([self.pad if self.unk is None else self.unk], dtype=np.int32)
-        words = [ids if len(ids) else nothing for ids in (self._words[word] for word in eg.words)]
-        starts = np.cumsum([0, *map(len, words)])
-        if starts[-1] > room:
-            tally = self._tally(eg.task)
-            tally.inputs_cut += 1
-            tally.words_cut += int((starts[:-1] >= room).sum())
-        row = self._alone.around([np.concatenate(words)[:room]])
-        kept = starts[:-1][starts[:-1] < room] + len(self._alone.ids[0])
-        return _laid([row])._replace(starts=kept)
-
-    def audit(self, task: str, prompt: Prompt, targets: Sequence[str] = ()) -> list[str]:
-        """Return no warnings: answers are not spelt by the vocabulary."""
-        return []
-
-
-def _laid(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> Laid:
-    return Laid(tuple(ids for ids, _ in rows), tuple(kinds for _, kinds in rows), np.zeros(0, dtype=np.int64))
-
-
-def _texts(eg: Example) -> list[str]:
-    """Return the texts of one or two columns where the wording only labels them; else nothing: all of it matters."""
-    columns = [piece.text for piece in eg.pieces if piece.column is not None]
-    labelled = all(_LABEL.fullmatch(piece.text) for piece in eg.pieces if piece.column is None)
-    return columns if labelled and 1 <= len(columns) <= 2 else []
-
-
-def _digest(eg: Example) -> int:
-    """Return a number that stands for all of an example that goes into the model."""
-    return hash((eg.pieces, eg.choices, eg.words))
 
 
 # -- the network -------------------------------------------------------------------------------------------------------
@@ -318,21 +120,9 @@ class Network(torch.nn.Module):
         with torch.set_grad_enabled(learns), autocast(mask_RS.device, self.dtype):
             out = self.body(input_ids=tensors["source_RS"], attention_mask=mask_RS, **typed, **self._extra)
             hidden_RSH = out.last_hidden_state.float()
-            pooled_RH = self._pool(out, hidden_RSH, mask_RS)
+            pooled_RH = pool(self.pooling, self.body, out, hidden_RSH, mask_RS)
         words_RWH = hidden_RSH.gather(1, starts_RW[..., None].expand(-1, -1, hidden_RSH.shape[-1]))
         return pooled_RH, words_RWH
-
-    def _pool(self, out: Any, hidden_RSH: torch.Tensor, mask_RS: torch.Tensor) -> torch.Tensor:
-        there_RS1 = mask_RS[..., None].bool()
-        if self.pooling == "mean":
-            return hidden_RSH.masked_fill(~there_RS1, 0.0).sum(1) / mask_RS.sum(1, keepdim=True)
-        if self.pooling == "max":
-            return hidden_RSH.masked_fill(~there_RS1, torch.finfo(hidden_RSH.dtype).min).amax(1)
-        if self.pooling == "pooler" and has_pooler(self.body):
-            return out.pooler_output.float()
-        if self.body.config.model_type in LAST:
-            return hidden_RSH[torch.arange(len(hidden_RSH), device=hidden_RSH.device), mask_RS.sum(1) - 1]
-        return hidden_RSH[:, 0]
 
 
 def gathered(
@@ -346,24 +136,18 @@ def gathered(
         own = {"features": pooled_RH[rows_NC.clamp(min=0)], "real": rows_NC >= 0}
     else:
         own = {"features": pooled_RH[rows_NC[:, 0]]}
-    gold = tensors.get(f"gold of {name}")
-    return own if gold is None else {**own, "gold": gold}
-
-
-def has_pooler(body: torch.nn.Module) -> bool:
-    """Whether a body has a pooling layer of its own."""
-    return getattr(body, "pooler", None) is not None
+    known = {what: tensors[f"{what} of {name}"] for what in ("gold", "taught") if f"{what} of {name}" in tensors}
+    return {**own, **known}
 
 
 # -- the family --------------------------------------------------------------------------------------------------------
 
 
-class Encoder:
+class Encoder(ByStep):
     """An encoder behind the `Model` protocol. ``net`` holds the body and a head a task."""
 
     family = "encoder"
     generates = False
-    fits = False
 
     def __init__(
         self, body: Any, tokens: EncoderTokens, options: Options, origin: str, *, fresh: bool = False, pooling: str = ""
@@ -371,10 +155,7 @@ class Encoder:
         self.tokens: Any = tokens
         self.options, self.fresh = options, fresh
         pooling = pooling or ("cls" if options.pooling == "auto" else options.pooling)
-        dtype = (
-            torch.bfloat16 if precision(options.precision, next(body.parameters()).device) == "bf16" else torch.float32
-        )
-        self.net: Any = Network(body, pooling, dtype)
+        self.net: Any = Network(body, pooling, dtype_of(options.precision, body))
         self.module: torch.nn.Module = self.net
         self._hashes: dict[str, set[str]] = {}  # of the prompts of each task
         self._shared: dict[str, str] = {}  # the head that answers a task
@@ -383,16 +164,12 @@ class Encoder:
         for name, p in body.named_parameters():
             unused = ("mask_emb",) if pooling == "pooler" else ("mask_emb", "pooler")
             p.requires_grad_(name.split(".")[0] not in unused)
-        _freeze(self.net, options.freeze)
+        self.net.frozen = freeze(body, options.freeze)
+        self._learn = {name for name, p in body.named_parameters() if p.requires_grad}
         self.net.eval()
         where = "last" if pooling == "cls" and body.config.model_type in LAST else pooling
         frozen = f", frozen: {options.freeze}" if options.freeze else ""
         self.origin = f"{origin} (pooling {where}{frozen})"
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.net.parameters()).device
 
     # -- heads ---------------------------------------------------------------------------------------------------
 
@@ -482,11 +259,19 @@ class Encoder:
         if decay == 1:
             return {}
         top = max(len(layers(body)), 1) + 1
-        return {f"body.{name}": decay ** (top - depth) for name, depth in _depths(body).items()}
+        return {f"body.{name}": decay ** (top - depth) for name, depth in depths(body).items()}
 
-    def fit(self, sets: Mapping[str, Examples]) -> None:
-        """Not to be called: it learns by steps."""
-        raise NotImplementedError
+    def thaw(self, step: int) -> None:
+        """Let one more layer of the body learn every ``unfreeze_every`` steps, from the top: at first the heads alone.
+
+        The embeddings come last (gradual unfreezing: Howard and Ruder 2018, section 3.3). What is frozen stays so.
+        """
+        every, body = self.options.unfreeze_every, self.net.body
+        if not every:
+            return
+        top, open_ = max(len(layers(body)), 1) + 1, (step - 1) // every
+        for name, depth in depths(body).items():
+            body.get_parameter(name).requires_grad_(name in self._learn and depth > top - open_)
 
     # -- training ------------------------------------------------------------------------------------------------
 
@@ -508,9 +293,13 @@ class Encoder:
         laid = self._lay_out(egs)
         tensors = self._tensors(egs, laid)
         for key, where in self._by_head(egs).items():
-            purpose = self.net.named_heads()[key].purpose
-            width = tensors["real_RW"].shape[1]
-            tensors[f"gold of {key}"] = gold(purpose, [egs[i] for i in where], width).to(self.device)
+            head, some = self.net.named_heads()[key], [egs[i] for i in where]
+            asked = taught(some, [places(head.purpose, eg) for eg in some]) if head.purpose.answer == "choice" else None
+            if asked is not None:
+                tensors[f"taught of {key}"] = asked.to(self.device)
+            if asked is None or head.softly < 1:
+                width = tensors["real_RW"].shape[1]
+                tensors[f"gold of {key}"] = gold(head.purpose, some, width).to(self.device)
         return Batch(tensors, tuple(egs), sum(one.units for one in laid))
 
     def loss(self, batch: Batch) -> Loss:
@@ -548,7 +337,7 @@ class Encoder:
         Rounding depends on which rows share a batch. The loop asks for the sizes of all training examples first and in
         their order, so that a resumed run has the very same features.
         """
-        new = {(eg.uid, _digest(eg)): one for eg, one in zip(egs, laid, strict=True)}
+        new = {(eg.uid, digest(eg)): one for eg, one in zip(egs, laid, strict=True)}
         new = {key: one for key, one in new.items() if key not in self._features}
         keys, left = list(new), list(new.values())
         for part in self._plan(left):
@@ -564,7 +353,7 @@ class Encoder:
 
     def _kept(self, egs: Sequence[Example], laid: Sequence[Laid]) -> dict[str, torch.Tensor]:
         """Return the kept features as those of a batch (R, H) and (R, W, H)."""
-        kept = [self._features[eg.uid, _digest(eg)] for eg in egs]
+        kept = [self._features[eg.uid, digest(eg)] for eg in egs]
         width, size = max(len(one.starts) for one in laid), kept[0].shape[-1]
         pooled, words = [], []
         for own, one in zip(kept, laid, strict=True):
@@ -612,7 +401,7 @@ class Encoder:
         if any(purpose.answer != "choice" for purpose in purposes):
             raise UsageError("only tasks with choices can be ranked", fix="Use --by write.")
         return [
-            said[: len(eg.choices)] if purpose.per_row else [said[i] for i in order(purpose.names, eg.choices, eg.uid)]
+            [said[i] for i in places(purpose, eg)]
             for eg, purpose, said in zip(egs, purposes, self._answers(egs), strict=True)
         ]
 
@@ -627,10 +416,6 @@ class Encoder:
             purpose = self._head(egs[i].task).purpose
             texts[i] = decimal(said, egs[i]) if purpose.answer == "number" else tagged(said, purpose, egs[i])
         return texts
-
-    def answer_limit(self, eg: Example) -> int | None:
-        """Return None: answers may be of any length."""
-        return None
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -655,56 +440,6 @@ def _task(key: str) -> str:
     return key.replace("%2E", ".")
 
 
-# -- freezing ----------------------------------------------------------------------------------------------------------
-
-
-_EMBEDDING = re.compile(r"((?:\w+\.)*?\w*embed\w*)\.")  # the outermost module of that name
-
-
-def _freeze(net: Network, what: str) -> None:
-    """Keep parts of the body as they are: ``body``, ``embeddings``, ``layers:N`` (the lowest N), or several of them."""
-    body = net.body
-    for part in filter(None, (part.strip() for part in what.split(","))):
-        kind, _, number = part.partition(":")
-        if part == "body":
-            parts = [body]
-        elif part == "embeddings":
-            low = (_EMBEDDING.match(name) for name, depth in _depths(body).items() if not depth)
-            parts = [body.get_submodule(name) for name in dict.fromkeys(match.group(1) for match in low if match)]
-        elif kind == "layers" and re.fullmatch("[1-9][0-9]{0,3}", number):
-            found = layers(body)
-            if int(number) > len(found):
-                has = f"it has {len(found)}" if found else "its layers share their weights"
-                raise UsageError(f"{part} cannot be frozen: {has}", where="freeze")
-            parts = found[: int(number)]
-        else:
-            close = did_you_mean(kind, ["body", "embeddings", "layers"])
-            raise UsageError(f'"{visible(part)}" cannot be frozen', where="freeze",
-                             fix=f"Give body, embeddings or layers:N, or several with commas.{close}")  # fmt: skip
-        net.frozen += parts
-        for module in parts:
-            module.requires_grad_(False)
-
-
-def layers(body: Any) -> list[torch.nn.Module]:
-    """Return the layers of a body from below; none where they share their weights, as ALBERT's."""
-    lists = (m for m in body.modules() if isinstance(m, torch.nn.ModuleList))
-    return next((list(m) for m in lists if len(m) == body.config.num_hidden_layers), [])
-
-
-def _depths(body: Any) -> dict[str, int]:
-    """Return how high each parameter stands: 0 below the L layers, 1 to L in them, L + 1 above."""
-    found = layers(body)
-    inside = {id(p): i for i, layer in enumerate(found, 1) for p in layer.parameters()}
-    top = max(len(found), 1) + 1
-    depths = {}
-    for name, p in body.named_parameters():
-        above = name.split(".")[0] in ("pooler", "final_norm")
-        shared = not found and "embed" not in name
-        depths[name] = inside.get(id(p), top if above else int(shared))
-    return depths
-
-
 # -- loading -----------------------------------------------------------------------------------------------------------
 
 
@@ -716,15 +451,15 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Encoder:
     _check_options(options)
     path = Path(folder)
     place = path.name if path.parent == models_folder() else folder
-    body, notes, fresh = _load_body(path, options)
+    body, notes, fresh = load_body(path, options)
     tokenizer = load_tokenizer(folder, local_files_only=True)
     if len(tokenizer) > (rows := body.get_input_embeddings().num_embeddings):
         raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder, code="M05")
-    limit = _positions(body)
+    limit = positions(body)
     if limit < options.max_input:
         notes.append(f"inputs of at most {limit} tokens")
     if options.dropout is not None:
-        _set_dropout(body, options.dropout)
+        set_dropout(body, options.dropout)
     tokens = EncoderTokens(tokenizer, max_input=min(limit, options.max_input))
     said = _read_heads(path)
     saved = said["pooling"] if said else ""
@@ -745,80 +480,8 @@ def _check_options(options: Options) -> None:
     for name, given in (("pack", options.pack), ("label_smoothing", options.label_smoothing)):
         if given:
             raise UsageError(f"{name} is for text-to-text models, not for encoders", fix="Leave it out.")
-
-
-def _load_body(path: Path, options: Options) -> tuple[Any, list[str], bool]:
-    """Return the body, notes on how its weights were found, and whether they are random."""
-    from transformers import AutoConfig, AutoModel
-
-    try:
-        if not [file for file in path.glob("*.safetensors*") if file.name != WEIGHTS_FILE]:
-            shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-            torch.manual_seed(options.seed)
-            return AutoModel.from_config(shape), [f"random weights, seed {options.seed}"], True
-        with _quiet():
-            body, info = AutoModel.from_pretrained(
-                path, trust_remote_code=False, local_files_only=True, output_loading_info=True, use_safetensors=True,
-                dtype=torch.float32,
-            )  # fmt: skip
-    except Exception as error:  # transformers and safetensors raise many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
-    return body, _check_tensors(body, info, str(path)), False
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what transformers says of tensors it leaves out off the screen: what matters of it is said in a note."""
-    log = logging.getLogger("transformers")
-    before = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
-
-
-def _check_tensors(body: Any, info: Mapping[str, Any], folder: str) -> list[str]:
-    """Refuse a checkpoint with missing, mis-shaped or surplus tensors of the body; return notes on the rest.
-
-    What stands above the body (a language model's own head) is left out; a pooler that is missing is none.
-    """
-    parts, prefix = dict(body.named_children()), f"{body.base_model_prefix}."
-    bare = {key: str(key).removeprefix(prefix) for key in info["unexpected_keys"]}
-    above = {key.split(".")[0] for key in bare.values()} - parts.keys()
-    odd = {
-        "missing": [key for key in info["missing_keys"] if not key.startswith("pooler.")],
-        "mismatched": info["mismatched_keys"],
-        "unexpected": [key for key in bare.values() if key.split(".")[0] in parts and not key.endswith("position_ids")],
-    }
-    for kind, keys in odd.items():
-        if keys:
-            names = ", ".join(sorted(map(str, keys))[:10])
-            raise ModelError(f"{len(keys)} {kind} tensors: {visible(names)}", where=folder,
-                             fix="The weights do not belong to this config.", code="M02")  # fmt: skip
-    notes = [f"left out: {', '.join(sorted(above))}"] if above else []
-    if any(key.startswith("pooler.") for key in info["missing_keys"]):
-        body.pooler = None
-        notes.append("no pooler in the weights")
-    return notes
-
-
-def _positions(body: Any) -> int:
-    """Return the longest input that the body has positions for; relative and rotary ones have no end."""
-    table = getattr(getattr(body, "embeddings", None), "position_embeddings", None)
-    if not isinstance(table, torch.nn.Embedding):
-        return 2**31
-    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-
-
-def _set_dropout(body: torch.nn.Module, share: float) -> None:
-    """Set the share of every dropout layer, and of attention weights where the architecture keeps it as a number."""
-    for module in body.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = share
-        for name in ("dropout", "attention_dropout", "dropout_prob"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, share)
+    if options.unfreeze_every and "body" in options.freeze.split(","):
+        raise UsageError("a body that is frozen is not unfrozen step by step", fix="Leave out freeze=body.")
 
 
 def _new_head(body: Any, purpose: Purpose, options: Options, seed: int = 0) -> Head:
@@ -826,7 +489,8 @@ def _new_head(body: Any, purpose: Purpose, options: Options, seed: int = 0) -> H
     named = ("classifier_dropout", "hidden_dropout_prob", "dropout")
     given = (options.head_dropout, options.dropout, *(getattr(body.config, name, None) for name in named))
     share = next((value for value in given if value is not None), 0.1)
-    return Head(purpose, size=body.config.hidden_size, dropout=share, seed=seed)
+    return Head(purpose, size=body.config.hidden_size, dropout=share, seed=seed,
+                temperature=options.soft_temperature, softly=options.soft_weight)  # fmt: skip
 
 
 def _read_heads(path: Path) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from torch.nn.functional import cross_entropy, gelu, log_softmax, relu
 from t2t.errors import DataError, NonFiniteError, UsageError
 from t2t.examples import Examples
 from t2t.models.crf import Crf
+from t2t.models.soft import soft_loss
 from t2t.tagging import FORMATS, strict
 from t2t.types import Example
 
@@ -42,6 +43,7 @@ __all__ = [
     "gold",
     "legal",
     "order",
+    "places",
     "tagged",
 ]
 
@@ -94,11 +96,14 @@ class Head(torch.nn.Module):
 
     What goes in is a mapping of tensors. ``features`` are (N, H), (N, C, H) with ``real`` (N, C) for the choices of
     each row, or (N, W, H) with ``real`` (N, W) for words. ``gold`` are indices, (N,) or (N, W), or numbers (N,).
+    ``temperature`` is that of a teacher's scores, ``softly`` their share of the loss.
     """
 
-    def __init__(self, purpose: Purpose, *, size: int, dropout: float, seed: int) -> None:
+    def __init__(
+        self, purpose: Purpose, *, size: int, dropout: float, seed: int, temperature: float = 1.0, softly: float = 1.0
+    ) -> None:
         super().__init__()
-        self.purpose = purpose
+        self.purpose, self.temperature, self.softly = purpose, temperature, softly
         self.dropout = torch.nn.Dropout(dropout)
         self.dense = torch.nn.Linear(size, size) if purpose.dense else None
         self.out = torch.nn.Linear(size, len(purpose.names) or 1)
@@ -117,7 +122,18 @@ class Head(torch.nn.Module):
             return self.out(features)
 
     def loss(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Return the summed loss (scalar) of ``gold``: nats, or squared errors of numbers scaled to [0, 1]."""
+        """Return the summed loss (scalar) of ``gold``: nats, or squared errors of numbers scaled to [0, 1].
+
+        Where a teacher's scores are ``taught`` (N, C), their loss takes the share ``softly`` of it.
+        """
+        if "taught" not in tensors:
+            return self._hard(tensors)
+        outputs = self(tensors["features"])
+        outputs = _among(outputs, tensors["real"]) if self.purpose.per_row else outputs
+        soft = self.softly * soft_loss(outputs, tensors["taught"], temperature=self.temperature)
+        return soft if self.softly == 1 else soft + (1 - self.softly) * self._hard(tensors)
+
+    def _hard(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
         outputs, gold = self(tensors["features"]), tensors["gold"]
         if self.purpose.answer == "number":
             low, high = self.purpose.range or (0.0, 1.0)
@@ -206,13 +222,17 @@ def order(names: Sequence[str], choices: Sequence[str], where: str) -> Sequence[
     return range(len(choices))
 
 
+def places(purpose: Purpose, eg: Example) -> Sequence[int]:
+    """Return where the choices of an example stand among a head's outputs."""
+    return range(len(eg.choices)) if purpose.per_row else order(purpose.names, eg.choices, eg.uid)
+
+
 def gold(purpose: Purpose, egs: Sequence[Example], width: int) -> torch.Tensor:
     """Return the gold of a head's examples: places of choices (N,) or tags (N, W) among its names, or numbers (N,)."""
     if purpose.answer == "number":
         return torch.tensor([float(eg.gold) for eg in egs])
     if purpose.answer == "choice":
-        return torch.tensor([eg.gold if purpose.per_row else order(purpose.names, eg.choices, eg.uid)[eg.gold]
-                             for eg in egs])  # fmt: skip
+        return torch.tensor([places(purpose, eg)[eg.gold] for eg in egs])
     at = {tag: i for i, tag in enumerate(purpose.names)}
     gold_NW = np.zeros((len(egs), width), dtype=np.int64)
     for row_W, eg in zip(gold_NW, egs, strict=True):

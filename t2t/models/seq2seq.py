@@ -20,8 +20,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from t2t.batches import pack, pad, plan
 from t2t.errors import ModelError, UsageError, visible
-from t2t.examples import Examples
-from t2t.models import Loss, Options
+from t2t.models import ByStep, Loss, Options
+from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.paths import models_folder
 from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
 from t2t.types import Batch, Example
@@ -34,12 +34,11 @@ IGNORED = -100
 USUAL = 256  # tokens of an answer that a batch in evaluation makes room for
 
 
-class Seq2Seq:
+class Seq2Seq(ByStep):
     """An encoder-decoder behind the `Model` protocol. ``net`` is the Hugging Face module."""
 
     family = "seq2seq"
     generates = True
-    fits = False
 
     def __init__(self, net: Any, tokens: Tokens, options: Options, origin: str, *, fresh: bool = False) -> None:
         self.net, self.tokens, self.options, self.origin, self.fresh = net, tokens, options, origin, fresh
@@ -51,26 +50,10 @@ class Seq2Seq:
                 f"models of type {net.config.model_type} have absolute positions and cannot be packed",
                 fix=f"Packing is exact for {', '.join(PACKABLE)}; leave --pack off.",
             )
-        self.dtype = torch.bfloat16 if precision(options.precision, self.device) == "bf16" else torch.float32
+        self.dtype = dtype_of(options.precision, net)
         self.module: torch.nn.Module = SummedLoss(net, self.dtype, options.label_smoothing)
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.net.parameters()).device
-
     # -- training ------------------------------------------------------------------------------------------------
-
-    def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
-        """Do nothing: every task is text in, text out."""
-
-    def scales(self) -> Mapping[str, float]:
-        """Return no factors: every parameter learns at the same rate."""
-        return {}
-
-    def fit(self, sets: Mapping[str, Examples]) -> None:
-        """Not to be called: it learns by steps."""
-        raise NotImplementedError
 
     def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
         """Return (input, target) tokens of each example; raise ``DataError`` on a target over the limit."""
@@ -289,19 +272,6 @@ def _additive(
     return torch.zeros(same.shape, dtype=dtype, device=same.device).masked_fill(~same, torch.finfo(dtype).min)
 
 
-def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
-    """Return the autocast context of a precision; off for fp32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
-
-
-def precision(name: str, device: torch.device) -> str:
-    """Return fp32 or bf16; ``auto`` takes bf16 where the hardware multiplies in it."""
-    if name == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
-        return "bf16" if fast else "fp32"
-    return name
-
-
 def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
     """Load an encoder-decoder. A directory without any weights gives random ones, drawn from the seed."""
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
@@ -326,7 +296,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
         raise ModelError(f"cannot be loaded: {visible(error)}", where=folder, code="M01") from None
     _check_vocabulary(net, tokens, folder)
     if options.dropout is not None:
-        _set_dropout(net, options.dropout)
+        set_dropout(net, options.dropout)
     return Seq2Seq(net, tokens, options, origin, fresh=fresh)
 
 
@@ -348,13 +318,3 @@ def _check_vocabulary(net: Any, tokens: Tokens, folder: str) -> None:
         raise ModelError(f"the tokenizer has {ids} ids, the embedding {rows} rows", where=folder, code="M05")
     if net.config.decoder_start_token_id is None:
         raise ModelError("config.json has no decoder_start_token_id", where=folder, code="M05")
-
-
-def _set_dropout(net: torch.nn.Module, share: float) -> None:
-    """Set the share of every dropout layer, and of attention weights where the architecture keeps it as a number."""
-    for module in net.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = share
-        for name in ("dropout", "activation_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, share)

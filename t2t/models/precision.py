@@ -1,0 +1,38 @@
+"""What the families compute in, and how much they drop.
+
+Floor 4, below the families.
+"""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["autocast", "dtype_of", "precision", "set_dropout"]
+
+
+def precision(name: str, device: torch.device) -> str:
+    """Return fp32 or bf16; ``auto`` takes bf16 where the hardware multiplies in it."""
+    if name == "auto":
+        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        return "bf16" if fast else "fp32"
+    return name
+
+
+def dtype_of(name: str, net: torch.nn.Module) -> torch.dtype:
+    """Return what a network's products are computed in under a precision: fp32, bf16 or auto."""
+    return torch.bfloat16 if precision(name, next(net.parameters()).device) == "bf16" else torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return the autocast context of a precision; off for fp32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
+def set_dropout(net: torch.nn.Module, share: float) -> None:
+    """Set the share of every dropout layer, and of those that an architecture keeps as a number."""
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        for name in ("dropout", "activation_dropout", "attention_dropout", "dropout_prob"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, share)
