@@ -26,6 +26,7 @@ from t2t.models import Loss
 from t2t.models.seq2seq import Seq2Seq
 from t2t.optim import OPTIMIZERS, SCHEDULES
 from t2t.train import Watch, resume, train
+from tests.test_encoder import write_model as write_encoder
 from tests.toy import assert_same, config, known, lines, steps, write_rows, write_tasks
 
 training = importlib.import_module("t2t.train")  # the name t2t.train is the function
@@ -138,6 +139,18 @@ def test_every_optimizer_and_schedule_resumes_bitwise(
     assert not torch.equal(
         weights(tmp_path / "whole")["shared.weight"], load_file(tiny / "model.safetensors")["shared.weight"]
     )
+
+
+@pytest.mark.parametrize("name", ["adamw", "rms_adamw"])
+def test_an_encoder_unfrozen_layer_by_layer_resumes_bitwise(name: str, toys: Path, tmp_path: Path) -> None:
+    how = {"model": str(write_encoder(tmp_path / "bert")), "task": ("toy/vowel",), "steps": 6, "optimizer": name,
+           "save_every": 1, "keep": 9, "eval_limit": 1, "unfreeze_every": 2}  # fmt: skip
+    train(config(tmp_path / "whole", **how))
+    for step in (1, 4, 5):
+        with pytest.raises(Crash):
+            train(config(tmp_path / f"broken{step}", **how), watch=CrashAt(step + 1))
+        resume(tmp_path / f"broken{step}")
+        assert bytes_of(tmp_path / f"broken{step}", 6) == bytes_of(tmp_path / "whole", 6)
 
 
 @pytest.mark.parametrize("length", [{"steps": 6}, {"epochs": 0.2}])
