@@ -362,7 +362,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> BiEncoder:
     if options.pooling == "pooler":
         raise UsageError("a bi-encoder does not pool by the pooler", fix="Give pooling mean, cls or max.")
     found, path = opened(folder, options), Path(folder)
-    said = read_sentences(path, found.body.config.model_type)
+    said = read_sentences(path, found.body.config.model_type, found.tokenizer.model_max_length)
     origin = found.origin
     if said.longest is not None and said.longest < found.limit:
         origin += f"; texts of at most {said.longest} tokens"

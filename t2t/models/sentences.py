@@ -47,8 +47,10 @@ class Sentences(NamedTuple):
         return str(self.prompts.get("prompts", {}).get(self.prompts.get("default_prompt_name"), ""))
 
 
-def read_sentences(folder: Path, model_type: str) -> Sentences:
+def read_sentences(folder: Path, model_type: str, most: int) -> Sentences:
     """Return what a directory says; of one that is not of sentence-transformers: mean pooling, and no more.
+
+    ``most`` is what the tokenizer says of the most tokens, which later versions keep there.
 
     Raise ``ModelError`` for modules, ways of pooling or settings that are not known here: embeddings would be others.
     """
@@ -73,8 +75,7 @@ def read_sentences(folder: Path, model_type: str) -> Sentences:
             pooling = "cls"
         elif pooling not in ("mean", "max"):
             raise ValueError(f"pooling {pooling} is not known")
-        longest = length.get("max_seq_length")
-        return Sentences(pooling, "Normalize" in names, None if longest is None else int(longest), prompts)
+        return Sentences(pooling, "Normalize" in names, int(length.get("max_seq_length") or most), prompts)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"not a sentence-transformers directory that can be used: {visible(error)}", where=str(folder),
                          code="M01") from None  # fmt: skip
