@@ -5,6 +5,8 @@ Floor 5. What `t2t eval` and `t2t predict` do.
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,19 +14,31 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import safetensors.numpy
+
 from t2t import files, models, runs, sets
 from t2t.answers import TEXT
 from t2t.config import Config, from_mapping
 from t2t.errors import DataError, UsageError
 from t2t.examples import Examples
 from t2t.models import Model, Options
+from t2t.pairs import pair_costs
 from t2t.predict import answer_sets, as_json, build_report, check_limit, predict, report_json, run_signature
 from t2t.sources import Origin, Rows, kinds, places
 from t2t.tasks import prompts, task
 from t2t.template import parse
 from t2t.types import Example, Piece, Prediction, Prompt, Task
 
-__all__ = ["evaluate_model", "options", "predict_rows", "settings_of"]
+__all__ = [
+    "embed_rows",
+    "embedding_lines",
+    "evaluate_model",
+    "options",
+    "predict_rows",
+    "settings_of",
+    "write_embeddings",
+]
 
 
 def options(config: Config) -> Options:
@@ -85,7 +99,8 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
         },
         notes=[*found.notes, *warnings, *(line for name, tally in tallies.items() for line in tally.warnings(name))],
     )
-    runs.write_json(report_folder / "report.json", report_json(report, found, answered, tallies))
+    said = report_json(report, found, answered, tallies)
+    runs.write_json(report_folder / "report.json", {**said, "pairs": pair_costs(loaded, found)})
     return report_folder
 
 
@@ -109,17 +124,79 @@ def _folders(model: str, out: str | None, config: Config) -> tuple[Path, Path]:
 
 
 def predict_rows(
-    model: str, task_name: str | None, source: str, *, prompt: str | None = None, by: str = "write", watch: Any
+    model: str,
+    task_name: str | None,
+    source: str,
+    *,
+    prompt: str | None = None,
+    by: str = "write",
+    family: str | None = None,
+    watch: Any,
 ) -> list[dict[str, Any]]:
     """Answer the rows of a file (or of stdin, "-") under a task, or without a task each line of text as it is.
 
     Return one JSON object a row. Rows need no label.
     """
-    config = settings_of(model, {"by": by})
+    loaded, asked = _asked(model, task_name, source, prompt, family, watch)
+    egs = asked[:]
+    with watch.task("answering", len(egs)) as tick:
+        if isinstance(asked, Examples):
+            loaded.prepare({asked.task.name: asked}, training=False)
+            by = by if loaded.generates or not asked.ranked else "rank"
+            preds = predict(loaded, egs, of=asked.task, by=by, tick=tick)
+        else:
+            preds = [_as_is(eg, text) for eg, text in zip(egs, loaded.write(egs), strict=True)]
+            tick(len(egs))
+    return [as_json(pred) for pred in preds]
+
+
+def embed_rows(
+    model: str, task_name: str | None, source: str, *, prompt: str | None = None, family: str | None = None, watch: Any
+) -> tuple[list[str], np.ndarray]:
+    """Return the uids and the embeddings of the rows of a file, or of its lines, as fp32.
+
+    They are (N, H) where one text a row is read, (N, 2, H) where two are. Raise ``UsageError`` for a family that reads
+    no text by itself.
+    """
+    loaded, asked = _asked(model, task_name, source, prompt, family, watch)
+    embed = getattr(loaded, "embed", None)
+    if embed is None:
+        raise UsageError(f"the family {loaded.family} has no embeddings", where=model, fix="Give --family bi_encoder.")
+    with watch.task("embedding", len(asked)) as tick:
+        vectors = np.stack(embed(asked[:]))
+        tick(len(asked))
+    return [eg.uid for eg in asked], vectors[:, 0] if vectors.shape[1] == 1 else vectors
+
+
+def write_embeddings(path: Path, uids: Sequence[str], vectors: np.ndarray) -> None:
+    """Write embeddings as NumPy's .npy, .safetensors (``embeddings``) or .jsonl (an object a row)."""
+    if path.suffix == ".npy":
+        np.save(data := io.BytesIO(), vectors, allow_pickle=False)
+        runs.write_bytes(path, data.getvalue())
+    elif path.suffix == ".safetensors":
+        runs.write_bytes(path, safetensors.numpy.save({"embeddings": np.ascontiguousarray(vectors)}))
+    elif path.suffix == ".jsonl":
+        runs.write_text(path, embedding_lines(uids, vectors))
+    else:
+        raise UsageError("embeddings are written as .npy, .safetensors or .jsonl", where=str(path), fix="Name it so.")
+
+
+def embedding_lines(uids: Sequence[str], vectors: np.ndarray) -> str:
+    """Return one JSON object a row: its uid and its embedding, or two."""
+    rows = zip(uids, vectors.tolist(), strict=True)
+    return "".join(json.dumps({"uid": uid, "embedding": vector}) + "\n" for uid, vector in rows)
+
+
+def _asked(
+    model: str, task_name: str | None, source: str, prompt: str | None, family: str | None, watch: Any
+) -> tuple[Model, Examples | Sequence[Example]]:
+    """Return the model, and what it is asked: the rows of a file under a task, or its lines."""
+    config = settings_of(model, {"family": family} if family else {})
     place = models.find(config.model, config.family)
     data, name = _read(source)
+    asked: Examples | Sequence[Example]
     if task_name is None:
-        egs: Sequence[Example] = _lines(data, name)
+        asked = _lines(data, name)
     else:
         found = task(task_name)
         chosen = prompts(found, prompt, models.PREFERRED.get(place.family, ()))
@@ -127,19 +204,8 @@ def predict_rows(
             raise UsageError("rows are answered under one prompt", fix=f"One of {', '.join(p.name for p in chosen)}.")
         for note in _other_prompts(model, [(found.name, chosen[0])]):
             watch.notice(note)
-        rows = _rows(found, data, name, chosen[0])
-        egs = rows[:]
-    loaded: Model = models.build(place, options(config))
-    if task_name is not None:
-        loaded.prepare({task_name: rows}, training=False)
-        by = by if loaded.generates or not rows.ranked else "rank"
-    with watch.task("answering", len(egs)) as tick:
-        if task_name is None:
-            preds = [_as_is(eg, text) for eg, text in zip(egs, loaded.write(egs), strict=True)]
-            tick(len(egs))
-        else:
-            preds = predict(loaded, egs, of=found, by=by, tick=tick)
-    return [as_json(pred) for pred in preds]
+        asked = _rows(found, data, name, chosen[0])
+    return models.build(place, options(config)), asked
 
 
 def _read(source: str) -> tuple[bytes, str]:

@@ -164,7 +164,7 @@ def _show_run(obj: Any, folder: Path) -> None:
 
 
 def _show_report(folder: Path) -> None:
-    from t2t.report import prompt_table, read, repair_table, table
+    from t2t.report import pair_table, prompt_table, read, repair_table, table
 
     report = read(folder)
     title = f"{report['run']} · {report['split']}" + (" · SAMPLE DATA" if report["source"] == "sample" else "")
@@ -180,6 +180,8 @@ def _show_report(folder: Path) -> None:
         show("spread over prompts", several, right=("prompts", "mean", "lowest", "highest", "sd"))
     if repairs := repair_table(report):
         show("repaired answers", repairs, right=("count",))
+    if pairs := pair_table(report):
+        show("what it takes to score every pair of n texts", pairs, right=tuple(pairs[0])[2:])
     if report["average"]:
         click.echo(f"average {report['average']['value']:.2f} over {len(report['average']['tasks'])} tasks")
 
@@ -191,6 +193,7 @@ def _show_report(folder: Path) -> None:
 @click.argument("model", metavar="RUN|MODEL")
 @click.option("--mix", help="A mix of tasks (default: the run's).")
 @click.option("--task", "task_", help="One or more tasks, separated by commas.")
+@click.option("--family", help="Force a model family.")
 @click.option("--split", default="validation", show_default=True)
 @click.option("--by", default="write", show_default=True, help="write | rank | both.")
 @click.option("--prompt", help="The prompt, several (t5,plain) or all: a score for each, and their spread.")
@@ -229,14 +232,22 @@ def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **o
 @click.option("--input", "source", default="-", show_default=True, help="A file, or - for stdin.")
 @click.option("--out", "target", default="-", show_default=True, help="A JSONL file, or - for stdout.")
 @click.option("--by", default="write", show_default=True, help="write | rank.")
+@click.option("--family", help="Force a model family.")
+@click.option("--embeddings", is_flag=True, help="Write embeddings instead of answers; --out may be .npy, .safetensors "
+              "or .jsonl.")  # fmt: skip
 @click.pass_obj
-def predict(obj: Any, /, model: str, task_: str | None, source: str, target: str, **options: Any) -> None:
+def predict(
+    obj: Any, /, model: str, task_: str | None, source: str, target: str, embeddings: bool, **options: Any
+) -> None:
     """Answer rows or lines; write one JSON object a row.
 
     Example: echo "sst2 sentence: a fine film" | t2t predict runs/glue-1
     """
     from t2t.apply import predict_rows
 
+    if embeddings:
+        _embed(obj, model, task_, source, target, options)
+        return
     preds = predict_rows(model, task_, source, watch=obj["screen"], **options)
     lines = "".join(json.dumps(pred, ensure_ascii=False) + "\n" for pred in preds)
     if target == "-":
@@ -245,6 +256,18 @@ def predict(obj: Any, /, model: str, task_: str | None, source: str, target: str
     from t2t.runs import write_text
 
     write_text(Path(target), lines)
+
+
+def _embed(obj: Any, model: str, task_: str | None, source: str, target: str, options: dict[str, Any]) -> None:
+    """Write the embedding of each line, or of each text of each row."""
+    from t2t.apply import embed_rows, embedding_lines, write_embeddings
+
+    del options["by"]
+    uids, vectors = embed_rows(model, task_, source, watch=obj["screen"], **options)
+    if target == "-":
+        sys.stdout.write(embedding_lines(uids, vectors))
+    else:
+        write_embeddings(Path(target), uids, vectors)
 
 
 @cli.command()

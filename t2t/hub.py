@@ -72,6 +72,7 @@ LISTING_BYTES = 64_000_000
 
 CONVERTED = "refs/convert/parquet"  # where the hub keeps parquet made from other formats and from scripts
 MODEL_FILES = (".safetensors", ".json", ".txt", ".model")
+POOLING = "1_Pooling/config.json"  # of a sentence-transformers directory: the one file of a folder within that is read
 RETRIED = (408, 429, 500, 502, 503, 504)
 
 Progress = Callable[[str, int, int], None]  # file, bytes there, bytes in all
@@ -573,11 +574,11 @@ def fetch_model(repo: str, progress: Progress | None = None) -> Path:
         raise HubError(f"the model {repo} is not in the cache and {why}", kind="offline",
                        fix="Give a model directory, or t2t-mini.", code="H04")  # fmt: skip
     listed = listing(repo, None, "models")
-    wanted = [name for name in listed.entries if "/" not in name and name.endswith(MODEL_FILES)]
+    wanted = [name for name in listed.entries if ("/" not in name and name.endswith(MODEL_FILES)) or name == POOLING]
     if "config.json" not in wanted or not any(name.endswith(".safetensors") for name in wanted):
         raise HubError("it has no config.json with safetensors", kind="not_found", where=repo,
                        fix="Use another model; pickled weights are never read.")  # fmt: skip
-    return [download(listed, name, progress) for name in wanted][0].parent
+    return {name: download(listed, name, progress) for name in wanted}["config.json"].parent
 
 
 def _whole(path: Path, entry: Entry) -> bool:

@@ -15,7 +15,7 @@ from t2t.errors import UsageError, visible
 from t2t.predict import read_predictions
 from t2t.runs import write_text
 
-__all__ = ["model_card", "prompt_table", "read", "render", "repair_table", "table"]
+__all__ = ["model_card", "pair_table", "prompt_table", "read", "render", "repair_table", "table"]
 
 WRONG_SHOWN = 12
 
@@ -93,6 +93,30 @@ def repair_table(report: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def pair_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return what it takes to score every pair of n texts, one row a task, as text cells."""
+    return [
+        {
+            "task": one["task"],
+            "texts are read": one["reads"],
+            "a second": f"{one['per_second']:,.0f} {'texts' if one['reads'] == 'each alone' else 'pairs'}",
+            **{f"n = {int(n):,}": _duration(seconds) for n, seconds in one["seconds"].items()},
+        }
+        for one in report.get("pairs", ())
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """Return a time to two figures, or to the unit.
+
+    >>> _duration(0.0341), _duration(4000), _duration(1e7)
+    ('0.034 s', '67 min', '2,778 h')
+    """
+    unit, size = ("s", 1) if seconds < 100 else ("min", 60) if seconds < 6000 else ("h", 3600)
+    value = seconds / size
+    return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
+
+
 def _cell(text: str) -> str:
     """Escape a Markdown table cell: neither markup nor HTML is left."""
     for mark in "\\`*_[]|!#":
@@ -116,7 +140,7 @@ def markdown(report: dict[str, Any]) -> str:
     ]
     lines += ["always giving the most frequent gold answer.", "", "## Cost", ""]
     lines += [f"- {_cell(name.replace('_', ' '))}: {value:,}" for name, value in report["cost"].items()]
-    for title, rows in (("Spread over prompts", prompt_table(report)), ("Repaired answers", repair_table(report))):
+    for title, rows in _more(report):
         if rows:
             lines += ["", f"## {title}", "", f"| {' | '.join(rows[0])} |", f"|{'---|' * len(rows[0])}"]
             lines += [f"| {' | '.join(map(_cell, row.values()))} |" for row in rows]
@@ -130,6 +154,15 @@ def markdown(report: dict[str, Any]) -> str:
     lines += ["", "## Signatures", "", f"- run: `{report['signature']}`"]
     lines += [f"- `{row['signature']}`" for row in report["rows"]]
     return "\n".join(lines) + "\n"
+
+
+def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
+    """Return the tables that stand below the scores, with their titles; those without rows are not shown."""
+    return [
+        ("Spread over prompts", prompt_table(report)),
+        ("Repaired answers", repair_table(report)),
+        ("Scoring every pair of n texts", pair_table(report)),
+    ]
 
 
 def model_card(report: dict[str, Any]) -> str:
@@ -198,7 +231,7 @@ def html(report: dict[str, Any], curve: list[tuple[int, float]], wrong: dict[str
         lstrip_blocks=True,
     )
     page = environment.get_template("report.html.jinja")
-    more = (("Spread over prompts", prompt_table(report)), ("Repaired answers", repair_table(report)))
+    more = _more(report)
     return page.render(
         r=report, rows=table(report), bars=_bars(report), path=_path(curve), curve=curve, wrong=wrong, more=more
     )

@@ -147,11 +147,16 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raise ``DiskError``."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: to a temporary name, synced, then renamed. Raise ``DiskError``."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_bytes(data)
         sync(temporary)
         temporary.rename(path)
         sync(path.parent)

@@ -33,6 +33,7 @@ from t2t.mixtures import Stream
 from t2t.models import Model
 from t2t.optim import optimizer as make_optimizer
 from t2t.optim import rate, settle
+from t2t.pairs import pair_costs
 from t2t.predict import (
     Answered,
     Gather,
@@ -636,6 +637,7 @@ def _report_json(report: Report, run: Run, answered: Answered) -> dict[str, Any]
     }
     return {
         **report_json(report, run.sets, answered, run.model.tokens.tallies),
+        "pairs": pair_costs(run.model, run.sets),
         "mixture": mixture,
         "steps": run.state.step,
         "order": run.state.order,

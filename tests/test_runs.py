@@ -129,7 +129,7 @@ def test_files_are_written_byte_for_byte(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"é": [1, 0.5, None]}
 
 
-@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.write_text", "pathlib.Path.rename"])
+@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.write_bytes", "pathlib.Path.rename"])
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

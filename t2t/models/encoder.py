@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ from t2t.paths import models_folder
 from t2t.tokens import load_tokenizer
 from t2t.types import Batch, Example
 
-__all__ = ["Encoder", "Network", "load"]
+__all__ = ["Encoder", "Network", "Opened", "key_of", "load", "load_heads", "opened", "task_of", "write_heads"]
 
 # The activation in transformers' own classification head, for `pooler` where the body has none; else tanh.
 ACTIVATION_OF = {"electra": "gelu", "distilbert": "relu", "deberta": "gelu", "deberta-v2": "gelu"}
@@ -104,7 +104,7 @@ class Network(torch.nn.Module):
         total = features[0].new_zeros((), dtype=torch.float32)
         for name, head in self.named_heads().items():
             if f"rows of {name}" in tensors:
-                total = total + head.loss(gathered(name, head.purpose, features, tensors))
+                total = total + head.loss(self.gathered(name, features, tensors))
             elif any(p.requires_grad for p in head.parameters()):
                 # A wrapper for several ranks waits for every gradient: this head's is 0, on one rank as on many.
                 total = total + 0.0 * torch.stack([p.sum() for p in head.parameters()]).sum()
@@ -124,20 +124,23 @@ class Network(torch.nn.Module):
         words_RWH = hidden_RSH.gather(1, starts_RW[..., None].expand(-1, -1, hidden_RSH.shape[-1]))
         return pooled_RH, words_RWH
 
-
-def gathered(
-    name: str, purpose: Purpose, features: tuple[torch.Tensor, torch.Tensor], tensors: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """Return what goes into a head: the features of its rows, which of them are real, and the gold if it is known."""
-    rows_NC, (pooled_RH, words_RWH) = tensors[f"rows of {name}"], features
-    if purpose.tagging:
-        own = {"features": words_RWH[rows_NC[:, 0]], "real": tensors["real_RW"][rows_NC[:, 0]]}
-    elif purpose.per_row:
-        own = {"features": pooled_RH[rows_NC.clamp(min=0)], "real": rows_NC >= 0}
-    else:
-        own = {"features": pooled_RH[rows_NC[:, 0]]}
-    known = {what: tensors[f"{what} of {name}"] for what in ("gold", "taught") if f"{what} of {name}" in tensors}
-    return {**own, **known}
+    def gathered(
+        self, name: str, features: tuple[torch.Tensor, torch.Tensor], tensors: Mapping[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """Return what goes into a head: features of its rows, which of them are real, and the gold if it is known."""
+        purpose, rows_NC, (pooled_RH, words_RWH) = (
+            self.named_heads()[name].purpose,
+            tensors[f"rows of {name}"],
+            features,
+        )
+        if purpose.tagging:
+            own = {"features": words_RWH[rows_NC[:, 0]], "real": tensors["real_RW"][rows_NC[:, 0]]}
+        elif purpose.per_row:
+            own = {"features": pooled_RH[rows_NC.clamp(min=0)], "real": rows_NC >= 0}
+        else:
+            own = {"features": pooled_RH[rows_NC[:, 0]]}
+        known = {what: tensors[f"{what} of {name}"] for what in ("gold", "taught") if f"{what} of {name}" in tensors}
+        return {**own, **known}
 
 
 # -- the family --------------------------------------------------------------------------------------------------------
@@ -148,6 +151,7 @@ class Encoder(ByStep):
 
     family = "encoder"
     generates = False
+    network: type[Network] = Network
 
     def __init__(
         self, body: Any, tokens: EncoderTokens, options: Options, origin: str, *, fresh: bool = False, pooling: str = ""
@@ -155,7 +159,7 @@ class Encoder(ByStep):
         self.tokens: Any = tokens
         self.options, self.fresh = options, fresh
         pooling = pooling or ("cls" if options.pooling == "auto" else options.pooling)
-        self.net: Any = Network(body, pooling, dtype_of(options.precision, body))
+        self.net: Any = self.network(body, pooling, dtype_of(options.precision, body))
         self.module: torch.nn.Module = self.net
         self._hashes: dict[str, set[str]] = {}  # of the prompts of each task
         self._shared: dict[str, str] = {}  # the head that answers a task
@@ -183,7 +187,7 @@ class Encoder(ByStep):
         for egs in sets.values():
             check_answer(egs)
             self._hashes.setdefault(egs.task.name, set()).update(prompt.hash for prompt in egs.prompts)
-        trained = {_key(egs.task.name): egs for egs in sets.values() if training and egs.split == "train"}
+        trained = {key_of(egs.task.name): egs for egs in sets.values() if training and egs.split == "train"}
         for key, egs in trained.items():
             self._make(key, egs)
         for key, head in self.net.named_heads().items() if training else ():
@@ -200,10 +204,13 @@ class Encoder(ByStep):
         purpose = self._purpose(egs)
         if key not in self.net.heads:
             seed = zlib.crc32(f"{self.options.seed}:{egs.task.name}".encode())
-            self.net.heads[key] = _new_head(self.net.body, purpose, self.options, seed).to(self.device)
+            self.net.heads[key] = self._new(egs, purpose, seed).to(self.device)
         head = self.net.named_heads()[key]
         hashes = dict.fromkeys((*head.purpose.prompts, *purpose.prompts))
         head.purpose = replace(head.purpose, prompts=tuple(hashes))
+
+    def _new(self, egs: Examples, purpose: Purpose, seed: int) -> torch.nn.Module:
+        return _new_head(self.net.body, purpose, self.options, seed)
 
     def _purpose(self, egs: Examples) -> Purpose:
         """Return what the head of a task is for, from its prompt and, where that names no tags, from its rows."""
@@ -233,9 +240,9 @@ class Encoder(ByStep):
         if task not in self._shared:
             asked = self._hashes.get(task, set())
             alike = (key for key, head in heads.items() if asked & set(head.purpose.prompts))
-            found = _key(task) if _key(task) in heads else next(alike, None)
+            found = key_of(task) if key_of(task) in heads else next(alike, None)
             if found is None:
-                has = ", ".join(map(_task, heads)) or "nothing"
+                has = ", ".join(map(task_of, heads)) or "nothing"
                 raise UsageError("the model has no head for this task", where=task,
                                  fix=f"Train one: t2t train --task {task}. It has heads for {has}.")  # fmt: skip
             self._shared[task] = found
@@ -390,7 +397,7 @@ class Encoder(ByStep):
             with self._answering():
                 features = self.net.features(tensors)
                 for key, where in self._by_head(some).items():
-                    answers = heads[key].answers(gathered(key, heads[key].purpose, features, tensors))
+                    answers = heads[key].answers(self.net.gathered(key, features, tensors))
                     for i, answer in zip(where, answers, strict=True):
                         said[part[i]] = answer
         return said
@@ -425,26 +432,42 @@ class Encoder(ByStep):
         self.tokens.save(folder)
         heads = self.net.named_heads()
         said = {"format": FORMAT, "pooling": self.net.pooling,
-                "heads": {_task(key): asdict(head.purpose) for key, head in heads.items()}}  # fmt: skip
-        (folder / HEADS_FILE).write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.net.heads.state_dict().items()}
-        save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+                "heads": {task_of(key): asdict(head.purpose) for key, head in heads.items()}}  # fmt: skip
+        write_heads(folder / HEADS_FILE, said, self.net.heads)
 
 
-def _key(task: str) -> str:
+def write_heads(file: Path, said: Mapping[str, Any], heads: torch.nn.Module) -> None:
+    """Write what is said of heads into a JSON file, and their weights beside it."""
+    file.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in heads.state_dict().items()}
+    save_file(weights, file.with_name(WEIGHTS_FILE), metadata={"format": "pt"})
+
+
+def key_of(task: str) -> str:
     """Return a task's name as that of a module, which holds no dot."""
     return task.replace(".", "%2E")
 
 
-def _task(key: str) -> str:
+def task_of(key: str) -> str:
+    """Return the name of the task that a head is called after."""
     return key.replace("%2E", ".")
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------
 
 
-def load(folder: str, config: Mapping[str, Any], options: Options) -> Encoder:
-    """Load an encoder with the heads that were saved with it, if any; without any weights, random ones from the seed.
+class Opened(NamedTuple):
+    """What a directory holds: body, tokenizer, positions of the body; where it is, with notes; if it is random."""
+
+    body: Any
+    tokenizer: Any
+    limit: int
+    origin: str
+    fresh: bool
+
+
+def opened(folder: str, options: Options) -> Opened:
+    """Open a directory's body and tokenizer; without any weights, random ones from the seed.
 
     Raise ``ModelError`` for files that do not belong together, ``UsageError`` for settings an encoder has not.
     """
@@ -460,15 +483,23 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Encoder:
         notes.append(f"inputs of at most {limit} tokens")
     if options.dropout is not None:
         set_dropout(body, options.dropout)
-    tokens = EncoderTokens(tokenizer, max_input=min(limit, options.max_input))
-    said = _read_heads(path)
+    return Opened(body, tokenizer, min(limit, options.max_input), "; ".join([place, *notes]), fresh)
+
+
+def load(folder: str, config: Mapping[str, Any], options: Options) -> Encoder:
+    """Load an encoder with the heads that were saved with it, if any. Raise as `opened` does."""
+    found = opened(folder, options)
+    tokens = EncoderTokens(found.tokenizer, max_input=found.limit)
+    said = _read_heads(Path(folder))
     saved = said["pooling"] if said else ""
     if saved and options.pooling not in ("auto", saved):
         raise UsageError(f"its heads were trained with pooling {saved}, not {options.pooling}", where=folder,
                          fix="Leave --pooling out.")  # fmt: skip
-    model = Encoder(body, tokens, options, "; ".join([place, *notes]), fresh=fresh, pooling=saved)
+    model = Encoder(found.body, tokens, options, found.origin, fresh=found.fresh, pooling=saved)
+    for task, purpose in said["heads"].items() if said else ():
+        model.net.heads[key_of(task)] = _new_head(found.body, purpose, options)
     if said:
-        _load_heads(model.net, path, said["heads"], options)
+        load_heads(model.net, Path(folder))
     return model
 
 
@@ -512,11 +543,9 @@ def _read_heads(path: Path) -> dict[str, Any]:
     return said
 
 
-def _load_heads(net: Network, path: Path, purposes: Mapping[str, Purpose], options: Options) -> None:
-    """Give the network the heads that were saved. Raise ``ModelError`` if their weights are not theirs."""
+def load_heads(net: Network, path: Path) -> None:
+    """Give a network's heads the weights that were saved. Raise ``ModelError`` if they are not theirs."""
     file = path / WEIGHTS_FILE
-    for task, purpose in purposes.items():
-        net.heads[_key(task)] = _new_head(net.body, purpose, options)
     try:
         net.heads.load_state_dict(load_file(file))
     except (OSError, RuntimeError, SafetensorError) as error:

@@ -2,7 +2,8 @@
 
 Floor 4, below the families that read a whole text at once. Where the wording of a prompt only labels the columns
 ("premise: … hypothesis: …") the texts of its one or two columns go in, two of them as a pair; else the whole input as
-one text; for tags and spans the words. Column texts over the limit are cut, the longest first, and counted.
+one text; for tags and spans the words. `ApartTokens` lays each of two texts out alone. Column texts over the limit are
+cut, the longest first, and counted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +19,9 @@ import numpy as np
 from t2t.errors import DataError, ModelError
 from t2t.template import allot
 from t2t.tokens import Tally, Tokens
-from t2t.types import Example, Prompt
+from t2t.types import Example, Piece, Prompt
 
-__all__ = ["EncoderTally", "EncoderTokens", "Frame", "Laid", "column_texts", "digest"]
+__all__ = ["ApartTokens", "EncoderTally", "EncoderTokens", "Frame", "Laid", "column_texts", "digest"]
 
 
 @dataclass(slots=True)
@@ -216,6 +217,26 @@ class EncoderTokens(Tokens):
     def audit(self, task: str, prompt: Prompt, targets: Sequence[str] = ()) -> list[str]:
         """Return no warnings: answers are not spelt by the vocabulary."""
         return []
+
+
+class ApartTokens(EncoderTokens):
+    """A tokenizer that lays the one or two texts of an example out each alone: a row a text.
+
+    ``max_input`` counts the tokens of each; ``prefix`` stands before each.
+    """
+
+    def __init__(self, tokenizer: Any, *, max_input: int, prefix: str = "") -> None:
+        super().__init__(tokenizer, max_input=max_input)
+        self.prefix = prefix
+
+    def _lay_out(self, eg: Example, pairs: bool) -> Laid:
+        room, texts = self.max_input - self._alone.size, column_texts(eg)
+        if not texts:
+            whole = replace(eg, pieces=(Piece(self.prefix), *eg.pieces))
+            return _laid([self._alone.around([self._whole(whole, room)])])
+        rows = self.ids([self.prefix + text for text in texts])
+        self._tally(eg.task).inputs_cut += any(len(row) > room for row in rows)
+        return _laid([self._alone.around([row[:room]]) for row in rows])
 
 
 def _laid(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> Laid:
