@@ -184,12 +184,18 @@ class Place(NamedTuple):
 FAMILIES: dict[str, str] = {
     "seq2seq": "t2t.models.seq2seq",
     "encoder": "t2t.models.encoder",
+    "cloze": "t2t.models.cloze",
     "causal": "t2t.models.causal",
     "baseline": "t2t.models.baseline",
 }
 
 # The prompts that a family takes where none is asked for, in order; else each task's first.
-PREFERRED: dict[str, tuple[str, ...]] = {"encoder": ("plain",), "causal": ("gpt",), "baseline": ("plain",)}
+PREFERRED: dict[str, tuple[str, ...]] = {
+    "encoder": ("plain",),
+    "cloze": ("pet-1", "pet-2", "pet-3", "pet-4", "pet-5", "pet-6"),
+    "causal": ("gpt",),
+    "baseline": ("plain",),
+}
 
 
 def bundled_models() -> list[str]:
@@ -235,6 +241,8 @@ def family_of(config: dict[str, Any], where: object = "") -> str:
         return "seq2seq"
     if "baseline" in config:
         return "baseline"
+    if where and (Path(str(where)) / "t2t_cloze.json").is_file():
+        return "cloze"
     # XLNet's own language model goes by the name of a causal one; heads are an encoder's.
     if config.get("model_type") == "xlnet" or (where and (Path(str(where)) / "t2t_heads.json").is_file()):
         return "encoder"
