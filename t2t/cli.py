@@ -1,4 +1,4 @@
-"""The command line: t2t train, resume, eval, predict, report, compare, prompt, ls, check, fetch, info.
+"""The command line: t2t train, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, info.
 
 Floor 7. Commands parse, call the floors below and print; torch is imported only by those that need it. Every fault
 is one line on stderr and an exit code (see `t2t.errors`).
@@ -150,6 +150,51 @@ def resume(obj: Any, run: str, given: tuple[str, ...]) -> None:
     folder = Path(run)
     go_on(folder, changes=dict(parse_setting(text) for text in given), watch=obj["screen"])
     _show_run(obj, folder)
+
+
+@cli.command()
+@click.option("--task", required=True, help="A task with choices, and prompts with a cloze.")
+@click.option("--model", required=True, help="A masked language model: a directory or a hub id.")
+@click.option("--labelled", type=int, help="Labelled rows, drawn at random (0: none).  [default: 10]")
+@click.option("--unlabelled", type=int, help="Rows whose labels are not looked at.  [default: 1000]")
+@click.option("--patterns", help="Prompts with a cloze, separated by commas (default: all of the task).")
+@click.option("--prompt", help="The classifier's prompt (default: plain).")
+@click.option("--seeds", type=int, help="Models a pattern.  [default: 3]")
+@click.option("--generations", help="Of iPET: a number, or auto, which grows to a thousand examples.  [default: 0]")
+@click.option("--steps", type=int, help="Steps of each cloze model.  [default: 250]")
+@click.option("--classifier-steps", type=int, help="Steps of the classifier.  [default: 500]")
+@click.option("--learning-rate", type=float, help="Of the cloze models.  [default: 1e-5]")
+@click.option("--classifier-learning-rate", type=float, help="Of the classifier (default: an encoder's).")
+@click.option("--batch", type=int, help="Examples a step.  [default: 16]")
+@click.option("--max-input", type=int, help="Most tokens of an input.  [default: 256]")
+@click.option("--precision", help="fp32 | bf16 | auto.")
+@click.option("--source", help="As for train.")
+@click.option("--split", help="What is scored.  [default: validation]")
+@click.option("--eval-limit", type=int, help="Score a seeded sample of this many rows.")
+@click.option("--out", help="The run folder (default: runs/pet-TASK-N).")
+@click.option("--seed", type=int, help="Seed of the draws and of training.  [default: 42]")
+@click.pass_obj
+def pet(obj: Any, /, **options: Any) -> None:
+    """Teach a classifier with few labelled rows, many without labels, and patterns (PET, iPET).
+
+    Example: t2t pet --task glue/rte --model MLM --labelled 10 --unlabelled 1000
+    """
+    from t2t.pet import Plan
+    from t2t.pet import pet as start
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if "patterns" in given:
+        given["patterns"] = tuple(name.strip() for name in given["patterns"].split(","))
+    if "generations" in given:
+        given["generations"] = _generations(given["generations"])
+    _show_run(obj, Path(start(Plan(**given), watch=obj["screen"]).folder))
+
+
+def _generations(text: str) -> int:
+    """Return a number of generations, -1 for auto."""
+    if text != "auto" and not text.isdecimal():
+        raise UsageError(f'generations: expected a number or auto, got "{visible(text)}"', code="C01")
+    return -1 if text == "auto" else int(text)
 
 
 def _show_run(obj: Any, folder: Path) -> None:

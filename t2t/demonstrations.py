@@ -22,7 +22,7 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,7 +30,7 @@ import numpy as np
 
 from t2t.errors import UsageError, did_you_mean, visible
 
-__all__ = ["ALIKE", "KINDS", "Bm25", "Pool", "choose", "drawing", "near", "words"]
+__all__ = ["ALIKE", "KINDS", "Bm25", "Pool", "Seen", "choose", "drawing", "near", "words"]
 
 ALIKE = 0.8  # share of common word trigrams from which two texts are all but equal
 _K1, _B = 1.5, 0.75  # the usual ones (Robertson and Zaragoza 2009, section 3.5)
@@ -60,6 +60,34 @@ def near(one: str, two: str) -> bool:
 
 def _alike(one: frozenset[tuple[str, ...]], two: frozenset[tuple[str, ...]]) -> bool:
     return len(one & two) >= ALIKE * len(one | two)
+
+
+class Seen:
+    """Texts that were seen, and whether another is all but equal to one of them (`near`), without looking at them all.
+
+    >>> seen = Seen(["It rained all day."])
+    >>> seen.has("it rained  all day"), seen.has("It rained all night.")
+    (True, False)
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._texts: list[frozenset[tuple[str, ...]]] = []
+        self._holding: dict[tuple[str, ...], list[int]] = {}  # the texts that hold a shingle
+        for text in texts:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """Remember a text."""
+        own = _shingles(text)
+        for shingle in own:
+            self._holding.setdefault(shingle, []).append(len(self._texts))
+        self._texts.append(own)
+
+    def has(self, text: str) -> bool:
+        """Whether a text is all but equal to one that was seen."""
+        own = _shingles(text)
+        some = {i for shingle in own for i in self._holding.get(shingle, ())}
+        return any(_alike(own, self._texts[i]) for i in some)
 
 
 class Bm25:

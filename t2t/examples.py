@@ -90,6 +90,8 @@ class Examples(Sequence[Example]):
         self.demos, self.shots, self.shots_by, self.seed = demos, shots, shots_by, seed
         self._layouts = [_Layout(prompt) for prompt in self.prompts]
         self._pools: dict[str, Pool] = {}
+        self._golds: Sequence[Any] | None = None
+        self._taught: Sequence[tuple[float, ...]] = ()
         self._form = form(task)
         self._expand = task.expand.get(split) or task.expand.get("*")
         stated = getattr(rows, "class_names", {})
@@ -128,10 +130,23 @@ class Examples(Sequence[Example]):
         if limit >= len(self._taken):
             return self
         rng = np.random.Generator(np.random.Philox(key=[seed, 0x6C696D]))
-        fewer = copy.copy(self)
-        fewer._pools = {}
-        fewer._taken = np.asarray(self._taken)[np.sort(rng.choice(len(self._taken), limit, replace=False))]
-        return fewer
+        return self.at(np.sort(rng.choice(len(self._taken), limit, replace=False)).tolist())
+
+    def at(
+        self,
+        places: Sequence[int],
+        *,
+        golds: Sequence[int | None] | None = None,
+        taught: Sequence[tuple[float, ...]] = (),
+    ) -> Examples:
+        """Return the rows at ``places``, in that order, under the same prompts.
+
+        ``golds`` are choices in place of the rows' own labels (None: hidden), ``taught`` a teacher's scores of them.
+        """
+        some = copy.copy(self)
+        some._pools, some._golds, some._taught = {}, golds, taught
+        some._taken = np.asarray(self._taken)[list(places)]
+        return some
 
     def under(self, prompt: Prompt) -> Examples:
         """Return the same rows under one prompt."""
@@ -188,7 +203,10 @@ class Examples(Sequence[Example]):
         words = self._words(row, where)
         choices = self._choices(row, layout, where)
         target, gold = "", None
-        if self.labelled or not self._hidden(row, layout):
+        if self._golds is not None:
+            gold = self._golds[place]
+            target = "" if gold is None else choices[gold]
+        elif self.labelled or not self._hidden(row, layout):
             target, gold = self._answer(row, words, choices, layout, where)
         pieces = layout.input.render(row, choices=choices, where=where)
         if not any(piece.text.strip() for piece in pieces):
@@ -206,7 +224,12 @@ class Examples(Sequence[Example]):
             format=prompt.format,
             spans=task.answer == "spans",
             group=json.dumps([row.get(column) for column in task.group], default=str) if task.group else "",
+            taught=self._taught[place] if self._taught else (),
         )
+
+    def said(self, place: int) -> str:
+        """Return what the columns of a row say under the first prompt, without its wording."""
+        return _said(self._asked(place, self._layouts[0]))
 
     def _row(self, place: int) -> tuple[dict[str, Any], str, str]:
         """Return the row at a place, tags as texts and the expanded list as its one item; its uid; where it stands."""

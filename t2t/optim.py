@@ -107,6 +107,7 @@ TUNING: dict[str, tuple[str, float]] = {
     "encoder": ("adamw", 5e-5),  # Devlin et al. 2019, section A.3
     "causal": ("adamw", 5e-5),
     "bi_encoder": ("adamw", 2e-5),  # Reimers and Gurevych 2019, section 3.1
+    "cloze": ("adamw", 1e-5),  # Schick and Schütze 2021, Exploiting Cloze Questions, appendix B
 }
 HEADS_ALONE = 1e-3  # the rate where an encoder's body is frozen
 

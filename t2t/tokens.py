@@ -235,20 +235,24 @@ class Tokens:
         columns = [i for i, piece in enumerate(eg.pieces) if piece.column is not None]
         texts = [eg.pieces[i].text for i in columns]
         lengths = [len(ids) for ids in self.ids(texts, sentinels=eg.sentinels)]
-        pieces, whole = list(eg.pieces), len(self.ids([eg.input], sentinels=eg.sentinels)[0])
+        pieces, whole = list(eg.pieces), self.count(eg.pieces, eg.sentinels)
         budget = sum(lengths) - (whole - self.max_input)
         while budget > 0:
             for i, length, share in zip(columns, lengths, allot(lengths, budget), strict=True):
                 text = eg.pieces[i].text
                 kept = text if share >= length else self._prefix(text, share, eg.sentinels)
                 pieces[i] = replace(eg.pieces[i], text=kept)
-            over = len(self.ids(["".join(p.text for p in pieces)], sentinels=eg.sentinels)[0]) - self.max_input
+            over = self.count(pieces, eg.sentinels) - self.max_input
             if over <= 0:
                 return tuple(pieces)
             budget -= over
         raise DataError(
             f"the wording alone is over the limit of {self.max_input} tokens", where=eg.uid, fix="Raise --max-input."
         )
+
+    def count(self, pieces: Sequence[Piece], sentinels: bool = False) -> int:
+        """Return how many ids an input of these pieces has."""
+        return len(self.ids(["".join(piece.text for piece in pieces)], sentinels=sentinels)[0])
 
     def _prefix(self, text: str, limit: int, sentinels: bool) -> str:
         """Return the longest prefix of ``text`` with at most ``limit`` ids, by bisection over its characters."""

@@ -48,7 +48,7 @@ from t2t.predict import (
 from t2t.sets import Sets
 from t2t.types import Example, Mixture, Report, Score
 
-__all__ = ["Run", "Watch", "dry_run", "prepare", "resume", "train"]
+__all__ = ["Run", "Watch", "dry_run", "learn", "prepare", "resume", "train"]
 
 MOST_PADDING = 0.5  # of the tokens of one backward pass: less costs more passes than it saves (docs/results.md)
 
@@ -126,9 +126,12 @@ class Run:
 # -- starting --------------------------------------------------------------------------------------------------------
 
 
-def train(config: Config, *, model: Model | None = None, watch: Watch | None = None) -> Report:
+def train(
+    config: Config, *, model: Model | None = None, given: Sets | None = None, watch: Watch | None = None
+) -> Report:
     """Train from the start, evaluate, and fill the run folder. Return the report.
 
+    ``given`` are the examples, where these are not simply those that ``config`` names; such a run cannot be resumed.
     Raise a ``T2TError`` for every fault of data, prompts, model or configuration before the first step.
     """
     config.check_trainable()
@@ -138,14 +141,27 @@ def train(config: Config, *, model: Model | None = None, watch: Watch | None = N
     config = replace(config, out=str(folder))
     with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
         try:
-            run = prepare(config, folder, accelerator, model=model, watch=watch)
+            run = prepare(config, folder, accelerator, model=model, given=given, watch=watch)
         except BaseException:
             runs.remove_empty(folder)
             raise
         if run.main:
             runs.write_config(folder, run.config)
-            _write_environment(run)
+            _write_environment(run, given=given is not None)
         return _train(run)
+
+
+def learn(config: Config, given: Sets, *, model: Model) -> Run:
+    """Train a model in memory on examples that are there, and keep nothing else: one that is a means to an end."""
+    run = prepare(config.check_trainable(), Path(), _accelerator(), model=model, given=given)
+    for egs in _batches(run):
+        started = time.monotonic()
+        _step(run, egs)
+        run.state.seconds += time.monotonic() - started
+        if run.done:
+            break
+    model.net.eval()
+    return run
 
 
 def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch | None = None) -> Report:
@@ -162,6 +178,9 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
             where=str(folder), fix=f"These can: {', '.join(CHANGEABLE)}.", code="C04",
         )  # fmt: skip
     config = replace(config, **(changes or {})).check_trainable()
+    if runs.read_json(folder / "env.json").get("given"):
+        raise UsageError("its examples were made by another command than train", where=str(folder),
+                         fix="Run that command again; env.json has it.")  # fmt: skip
     accelerator = _accelerator()
     with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
         run = prepare(config, folder, accelerator, watch=watch)
@@ -207,12 +226,18 @@ def dry_run(config: Config, *, watch: Watch | None = None) -> dict[str, Any]:
 
 
 def prepare(
-    config: Config, folder: Path, accelerator: Any, *, model: Model | None = None, watch: Watch | None = None
+    config: Config,
+    folder: Path,
+    accelerator: Any,
+    *,
+    model: Model | None = None,
+    given: Sets | None = None,
+    watch: Watch | None = None,
 ) -> Run:
     """Load data and model, encode every training example, and check what can be checked before the first step."""
     watch = watch or Watch()
     place = models.Place("", {}, model.family) if model else models.find(config.model, config.family)
-    found = sets.load(config, preferred=models.PREFERRED.get(place.family, ()))
+    found = given or sets.load(config, preferred=models.PREFERRED.get(place.family, ()))
     for note in found.notes:
         watch.notice(note)
     torch.manual_seed(config.seed)
@@ -298,7 +323,7 @@ def _fingerprint(run: Run) -> dict[str, Any]:
     }
 
 
-def _write_environment(run: Run) -> None:
+def _write_environment(run: Run, *, given: bool) -> None:
     runs.write_json(
         run.folder / "env.json",
         runs.environment(
@@ -309,6 +334,7 @@ def _write_environment(run: Run) -> None:
                 "source": run.sets.source,
                 "data": run.sets.fingerprint,
                 "prompts": run.sets.prompts,
+                "given": given,
             }
         ),
     )

@@ -43,6 +43,8 @@ def test_saved_heads_say_that_a_folder_is_an_encoders(tmp_path: Path) -> None:
     (tmp_path / "t2t_heads.json").write_text("{}")
     assert find(str(tmp_path)).family == "encoder"
     assert find(str(tmp_path), "causal").family == "causal"
+    (tmp_path / "t2t_cloze.json").write_text("{}")
+    assert find(str(tmp_path)).family == "cloze" and find(str(tmp_path), "encoder").family == "encoder"
 
 
 def test_a_family_may_be_forced_but_must_exist() -> None:

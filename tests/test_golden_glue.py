@@ -81,6 +81,10 @@ STRINGS: dict[str, tuple[dict[str, Any], Wordings]] = {
             ),
             "gpt": ("Review: a gripping film\nSentiment:", ("Negative", "Positive")),
             "pet-1": ("a gripping film It was {mask}.", ("terrible", "great")),
+            "pet-2": ("It was {mask}. a gripping film", ("bad", "good")),
+            "pet-3": ("a gripping film All in all, it was {mask}.", ("bad", "good")),
+            "pet-4": ("Just {mask}! a gripping film", ("bad", "good")),
+            "pet-5": ("a gripping film In summary, the movie is {mask}.", ("bad", "good")),
         },
     ),
     "mrpc": (
@@ -193,6 +197,10 @@ HASHES: dict[str, dict[str, str]] = {
         "flan-2": "8a074336afd8",
         "gpt": "73ac6bfe0d01",
         "pet-1": "bec33e89cf96",
+        "pet-2": "549c409349ab",
+        "pet-3": "6956842005a5",
+        "pet-4": "c87328638167",
+        "pet-5": "537e65b80f88",
     },
     "mrpc": {
         "plain": "22881c8f0937",

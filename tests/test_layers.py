@@ -33,7 +33,7 @@ FLOORS = {
     ),
     3: ("tokens", "batches", "optim"),
     4: ("models",),  # and all below it
-    5: ("checkpoint", "predict", "pairs", "apply", "check", "train"),
+    5: ("checkpoint", "predict", "pairs", "apply", "check", "train", "pet"),
     6: ("report", "compare"),
     7: ("cli", "serve", "screen"),
 }

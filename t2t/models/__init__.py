@@ -184,14 +184,19 @@ class Place(NamedTuple):
 FAMILIES: dict[str, str] = {
     "seq2seq": "t2t.models.seq2seq",
     "encoder": "t2t.models.encoder",
+    "cloze": "t2t.models.cloze",
     "causal": "t2t.models.causal",
     "bi_encoder": "t2t.models.bi_encoder",
     "baseline": "t2t.models.baseline",
 }
 
+# What a family saves beside a model, by which it is known again.
+MARKS = {"t2t_pairs.json": "bi_encoder", "t2t_cloze.json": "cloze", "t2t_heads.json": "encoder"}
+
 # The prompts that a family takes where none is asked for, in order; else each task's first.
 PREFERRED: dict[str, tuple[str, ...]] = {
     "encoder": ("plain",),
+    "cloze": ("pet-1", "pet-2", "pet-3", "pet-4", "pet-5", "pet-6"),
     "causal": ("gpt",),
     "bi_encoder": ("plain",),
     "baseline": ("plain",),
@@ -241,10 +246,10 @@ def family_of(config: dict[str, Any], where: object = "") -> str:
         return "seq2seq"
     if "baseline" in config:
         return "baseline"
-    if where and (Path(str(where)) / "t2t_pairs.json").is_file():
-        return "bi_encoder"
-    # XLNet's own language model goes by the name of a causal one; heads are an encoder's.
-    if config.get("model_type") == "xlnet" or (where and (Path(str(where)) / "t2t_heads.json").is_file()):
+    marked = (family for file, family in MARKS.items() if where and (Path(str(where)) / file).is_file())
+    if known_by := next(marked, None):
+        return known_by
+    if config.get("model_type") == "xlnet":  # its own language model goes by the name of a causal one
         return "encoder"
     built_for = [str(name) for name in config.get("architectures") or ()]
     if "gguf" in config or any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in built_for):
