@@ -117,12 +117,15 @@ def hide(
     return np.where(chosen_L & (drawn_L >= masked) & (drawn_L < masked + random), others_L, hidden_L)
 
 
-def hidden_from(chosen_S: np.ndarray, special_S: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def hidden_from(chosen_S: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return which positions (S, S) each position may not see, in a random order of those predicted.
 
-    A token that is predicted sees those predicted before it, and not itself; text that is not predicted sees no
-    predicted token, and all see it; special tokens stand in the order and are seen by all.
+    A token that is predicted sees those predicted before it, and not itself; everything else sees no predicted token,
+    and is seen by all. So it is with special tokens: were they in the order and seen by all, they would tell a token
+    of those after it (transformers' collator, whose order they are in, hides all predicted tokens instead).
+
+    >>> hidden_from(np.array([True, False]), np.random.default_rng(0)).tolist()
+    [[True, False], [True, False]]
     """
-    order_S = rng.permutation(len(chosen_S))
-    order_S = np.where(~chosen_S & ~special_S, -1, order_S)
+    order_S = np.where(chosen_S, rng.permutation(len(chosen_S)), -1)
     return (order_S[:, None] <= order_S[None, :]) & chosen_S[None, :]

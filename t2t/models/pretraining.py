@@ -379,7 +379,7 @@ def _permuted(drawn: Sequence[Drawn]) -> dict[str, np.ndarray]:
     targets_RPS = np.zeros((len(drawn), most, longest), bool)
     for r, (one, at) in enumerate(zip(drawn, places, strict=True)):
         n = len(one.ids)
-        hidden_RSS[r, :n, :n] = hidden_from(one.labels != LABEL_NONE, one.special, one.rng)
+        hidden_RSS[r, :n, :n] = hidden_from(one.labels != LABEL_NONE, one.rng)
         hidden_RSS[r, n:, :n] = one.labels != LABEL_NONE
         targets_RPS[r, np.arange(len(at)), at] = True
     labels_RP = pad([one.labels[at] for one, at in zip(drawn, places, strict=True)], LABEL_NONE)
