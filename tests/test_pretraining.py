@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,7 +193,9 @@ def test_the_second_segment_follows_or_is_of_another_text(own: Path, made: dict[
                 assert holds(whole[eg.uid], np.concatenate([a, b]))
             elif len(b) > 3:  # fewer tokens may stand in both by chance
                 assert not holds(whole[eg.uid], b)
-                assert any(holds(ids, b[:3]) for uid, ids in whole.items() if uid != eg.uid)
+                others = [ids for uid, ids in whole.items() if uid != eg.uid]
+                others += others[:6]  # a text that ends is gone on from with those after it
+                assert any(holds(np.concatenate(others[j : j + 6]), b) for j in range(len(whole) - 1))
             seconds.append(one.second)
     assert 0.35 < np.mean(seconds) < 0.65
 
@@ -531,3 +538,39 @@ def test_weights_that_are_not_whole_are_refused(own: Path, tmp_path: Path) -> No
     (folder / "config.json").write_text(json.dumps({**said, "num_hidden_layers": 1}))
     with pytest.raises(ModelError, match="unexpected tensors: encoder.layer.1"):
         ready(own, folder, "mlm")
+
+
+# -- the sample --------------------------------------------------------------------------------------------------------
+
+SAMPLE = Path(__file__).resolve().parents[1] / "data" / "pretraining"
+
+
+def check(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-S", "-B", str(folder / "generate.py"), "--check"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_sample_is_what_its_generator_writes(tmp_path: Path) -> None:
+    done = check(SAMPLE)
+    assert done.returncode == 0, done.stderr
+    for name in ("pretraining", "summarization"):
+        shutil.copytree(SAMPLE.parent / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SAMPLE.parent / "generated.py", tmp_path)
+    changed = tmp_path / "pretraining" / "plain" / "train.jsonl"
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    done = check(tmp_path / "pretraining")
+    assert done.returncode == 1 and done.stderr.strip() == f"differs: {Path('plain') / 'train.jsonl'}"
+
+
+def test_the_datasheet_of_the_sample_is_right() -> None:
+    said = (SAMPLE / "DATASHEET.md").read_text(encoding="utf-8")
+    stated = re.findall(r"^\| `(\S+)` \| (\d+) \| `([0-9a-f]{64})` \|$", said, re.MULTILINE)
+    files = sorted(SAMPLE.rglob("*.jsonl"))
+    rows = {file: [json.loads(line) for line in file.read_text("utf-8").splitlines()] for file in files}
+    assert stated == [
+        (file.relative_to(SAMPLE).as_posix(), str(len(rows[file])), hashlib.sha256(file.read_bytes()).hexdigest())
+        for file in files
+    ]
+    every = [row["text"] for some in rows.values() for row in some]
+    assert len(set(every)) == len(every) == 200
+    assert all(list(row) == ["text"] and row["text"].strip() == row["text"] for some in rows.values() for row in some)
