@@ -786,9 +786,11 @@ def _ls_metrics() -> list[dict[str, Any]]:
 
 
 def _ls_objectives() -> list[dict[str, Any]]:
+    from t2t.masking import ENCODER_OBJECTIVES
     from t2t.objectives import OBJECTIVES
 
-    return [{"objective": name, "what": (f.__doc__ or "").splitlines()[0]} for name, f in OBJECTIVES.items()]
+    texts = {name: (f.__doc__ or "").splitlines()[0] for name, f in OBJECTIVES.items()}
+    return [{"objective": name, "what": what} for name, what in {**ENCODER_OBJECTIVES, **texts}.items()]
 
 
 _LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {

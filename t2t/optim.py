@@ -108,6 +108,11 @@ TUNING: dict[str, tuple[str, float]] = {
     "causal": ("adamw", 5e-5),
     "bi_encoder": ("adamw", 2e-5),  # Reimers and Gurevych 2019, section 3.1
     "cloze": ("adamw", 1e-5),  # Schick and Schütze 2021, Exploiting Cloze Questions, appendix B
+    "pretraining": ("adamw", 1e-4),  # Devlin et al. 2019, section A.2
+}
+# The same of a family that has its own way of training from scratch; text-to-text takes nanoT5's.
+FROM_SCRATCH: dict[str, tuple[str, float]] = {
+    "pretraining": ("adamw", 5e-4),  # ELECTRA-Small: Clark et al. 2020, appendix A
 }
 HEADS_ALONE = 1e-3  # the rate where an encoder's body is frozen
 
@@ -118,11 +123,12 @@ def settle(config: Config, *, fresh: bool, family: str = "seq2seq") -> Config:
     A warm-up that is not given takes at most a tenth of the steps.
     """
     name = config.optimizer
-    if name == "auto":
-        name = "rms_adamw" if fresh else TUNING.get(family, ("adafactor", 0.0))[0]
+    own = FROM_SCRATCH if fresh else TUNING
+    usual = own.get(family, ("rms_adamw" if fresh else "adafactor", 0.0))
+    name = usual[0] if name == "auto" else name
     lr, schedule, warmup = RECIPES[_known(name)]
-    if not fresh and family in TUNING and name == TUNING[family][0]:
-        lr = HEADS_ALONE if "body" in config.freeze.split(",") else TUNING[family][1]
+    if family in own and name == usual[0]:
+        lr = HEADS_ALONE if "body" in config.freeze.split(",") else usual[1]
     return replace(
         config,
         optimizer=name,

@@ -25,11 +25,15 @@ SAMPLE = "sample:"  # before the names of prompts: one of them is drawn for each
 
 @dataclass
 class Sets:
-    """Examples to train on by task, examples to score by task (``task@prompt`` under several prompts), and notes."""
+    """Examples to train on by task, examples to score by task (``task@prompt`` under several prompts), and notes.
+
+    ``held`` are those of tasks with an objective, which have no answers to score.
+    """
 
     mix: Mix
     train: dict[str, Examples] = field(default_factory=dict)
     score: dict[str, Examples] = field(default_factory=dict)
+    held: dict[str, Examples] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
 
@@ -134,12 +138,17 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
                 task(name), config.split, own, prompt_name=config.prompt, limit=config.eval_limit, seed=config.seed,
                 shots=config.shots, shots_by=config.shots_by, preferred=preferred,
             )  # fmt: skip
+            if found.task.objective:
+                sets.held[name] = found
+                sets.notes.append(f"{name} has no answers to score: its objective is {found.task.objective}")
+                continue
             each = found.sample is None and len(found.prompts) > 1
             sets.score |= {f"{name}@{p.name}": found.under(p) for p in found.prompts} if each else {name: found}
         except SplitMissing as error:
             sets.notes.append(f"{name} is not scored: {error}")
     if not training and not sets.score:
-        raise UsageError(f"none of the tasks has a split {config.split}", fix=" ".join(sets.notes))
+        none = "there is nothing to score" if sets.held else f"none of the tasks has a split {config.split}"
+        raise UsageError(none, fix=" ".join(sets.notes))
     _note_origins(sets)
     return sets
 
@@ -153,7 +162,7 @@ def _note_origins(sets: Sets) -> None:
     """Note once for each place where rows came from; the sample first, in one line."""
     said: dict[str, None] = {}
     sampled: dict[str, str] = {}  # why no other place was taken, by task
-    groups: tuple[Mapping[str, Examples], ...] = (sets.train, sets.score)
+    groups: tuple[Mapping[str, Examples], ...] = (sets.train, sets.score, sets.held)
     for group in groups:
         for egs in group.values():
             if isinstance(egs.rows, Rows):

@@ -25,6 +25,7 @@ from t2t import strict_yaml
 from t2t.answers import form
 from t2t.errors import DataError, UsageError, did_you_mean, visible
 from t2t.languages import language
+from t2t.masking import ENCODER_OBJECTIVES
 from t2t.metrics import metric
 from t2t.names import check_name, check_task_name
 from t2t.paths import task_folders
@@ -37,7 +38,7 @@ __all__ = ["prompts", "read_task", "task", "tasks"]
 KINDS = ("text", "class", "number", "tags", "list")
 _KEYS = (
     "task", "title", "about", "answer", "parameters", "columns", "source", "group", "keep", "expand", "range", "words",
-    "prompts", "metrics", "provenance",
+    "objective", "prompts", "metrics", "provenance",
 )  # fmt: skip
 _SOURCE_KEYS = ("hub", "config", "revision", "splits", "sample", "files")
 _LAYOUT_KEYS = ("format", "gold", "intro", "shot", "between")
@@ -134,6 +135,7 @@ def read_task(path: Path, values: Sequence[str] = ()) -> Task:
         group=_group(doc, data, columns),
         keep=_keep(doc, data, columns),
         expand=_expand(doc, data, columns),
+        objective=_objective(doc, data),
         about=_text(doc, data, "about") if "about" in data else "",
         file=doc.file,
     )
@@ -202,6 +204,20 @@ def _mapping(doc: Document, data: Mapping[str, Any], key: str, path: tuple[str, 
     """Return a value that must be keys and values, or is not there."""
     value = data.get(key) or {}
     return doc.check_keys((*path, key), value, tuple(value) if isinstance(value, dict) else ())
+
+
+def _objective(doc: Document, data: Mapping[str, Any]) -> str:
+    """Return what the texts are pretrained on, if they are: there are no answers then, and nothing to score."""
+    if "objective" not in data:
+        return ""
+    name, where = _text(doc, data, "objective"), doc.where("objective")
+    if name not in ENCODER_OBJECTIVES:
+        known = f"Objectives: {', '.join(ENCODER_OBJECTIVES)}.{did_you_mean(name, ENCODER_OBJECTIVES)}"
+        raise UsageError(f'"{visible(name)}" is not an objective of a task', where=where, fix=known, code="C01")
+    if data["answer"] != "text" or data["metrics"]:
+        raise UsageError("a task with an objective has no answers to score", where=where,
+                         fix="Write answer: text and metrics: [].", code="C01")  # fmt: skip
+    return name
 
 
 def _metrics(doc: Document, data: Mapping[str, Any]) -> tuple[str, ...]:

@@ -46,10 +46,12 @@ from t2t.predict import (
     run_signature,
 )
 from t2t.sets import Sets
+from t2t.tasks import task
 from t2t.types import Example, Mixture, Report, Score
 
 __all__ = ["Run", "Watch", "dry_run", "learn", "prepare", "resume", "train"]
 
+PRETRAINING = "pretraining"  # the family of tasks with an objective
 MOST_PADDING = 0.5  # of the tokens of one backward pass: less costs more passes than it saves (docs/results.md)
 
 
@@ -236,7 +238,10 @@ def prepare(
 ) -> Run:
     """Load data and model, encode every training example, and check what can be checked before the first step."""
     watch = watch or Watch()
-    place = models.Place("", {}, model.family) if model else models.find(config.model, config.family)
+    family = _family(config)
+    place = models.Place("", {}, model.family) if model else models.find(config.model, family)
+    if family == PRETRAINING != place.family:
+        raise UsageError(f"{place.family} models are not pretrained on an encoder's objective", fix="Give an encoder.")
     found = given or sets.load(config, preferred=models.PREFERRED.get(place.family, ()))
     for note in found.notes:
         watch.notice(note)
@@ -262,6 +267,25 @@ def prepare(
     for note in notes[len(found.notes) :]:
         watch.notice(note)
     return run
+
+
+def _family(config: Config) -> str | None:
+    """Return the family asked for; where the tasks have an objective, the one that is pretrained.
+
+    Raise ``UsageError`` where tasks with an objective and others, or of several, are mixed.
+    """
+    names = sets.chosen_mix(config).tasks
+    objectives = {task(name).objective for name in names}
+    if objectives == {""}:
+        return config.family
+    if len(objectives) > 1:
+        said = ", ".join(f"{name}: {task(name).objective or 'none'}" for name in names)
+        raise UsageError(f"tasks of one objective, or of none, are trained together ({said})",
+                         fix="Pretrain first, then train the model that was saved.", code="C05")  # fmt: skip
+    if config.family not in (None, PRETRAINING):
+        raise UsageError(f"a task with an objective is for the family {PRETRAINING}", where="family",
+                         fix="Leave out --family.", code="C05")  # fmt: skip
+    return PRETRAINING
 
 
 def check(model: Model, found: Sets, config: Config) -> list[str]:
@@ -603,6 +627,9 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
             run.notes.append(f"the model is that of step {run.state.best_step}, the best of those evaluated")
     if run.main:
         _save_model(run)
+        for line in run.model.held_out(run.sets.held):
+            run.notes.append(line)
+            run.watch.notice(line)
     started = time.monotonic()
     folder = run.folder if run.main else None
     answered = answer_sets(run.model, run.sets, by=run.config.by, watch=run.watch, gather=_gather(run), folder=folder)

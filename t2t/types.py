@@ -106,7 +106,8 @@ class Task:
     ``answer`` is one of choice, number, spans, tags, text. ``range`` (low, high) bounds the answers of a ``number``
     task; ``words`` names the column of words that ``spans`` and ``tags`` stand for. Rows with the same values in the
     columns of ``group`` are one question. ``keep`` and ``expand`` say by split (``*``: every one) which values of a
-    column are kept, and which list gives one example an item. ``file`` is where it was read.
+    column are kept, and which list gives one example an item. ``objective`` is what its texts are pretrained on: such a
+    task has no answers to score. ``file`` is where it was read.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Task:
     group: tuple[str, ...] = ()
     keep: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
     expand: Mapping[str, str] = field(default_factory=dict)
+    objective: str = ""
     about: str = ""
     file: str = ""
 

@@ -11,6 +11,7 @@ import pytest
 
 from t2t.answers import form
 from t2t.examples import Examples
+from t2t.masking import ENCODER_OBJECTIVES
 from t2t.metrics import measure
 from t2t.mixtures import mix, mixes
 from t2t.paths import sample_folder
@@ -40,7 +41,7 @@ def test_a_task_says_where_it_is_from(found: Task) -> None:
     assert found.title and found.title == found.title.strip()
     assert {"paper", "licence"} <= set(found.provenance) and all(map(str, found.provenance.values()))
     assert found.source.hub and found.source.hub.count("/") == 1 and found.source.splits
-    assert found.source.sample and found.metrics
+    assert found.source.sample and bool(found.metrics) != bool(found.objective)
     assert all(prompt.source for prompt in found.prompts.values())
 
 
@@ -132,7 +133,9 @@ def test_every_mix_can_be_trained_on_the_sample() -> None:
 
 
 def test_the_mix_of_all_has_every_task_that_can_be_trained_on() -> None:
-    left_out = ONLY_SCORED | {"glue/wnli", "superglue/wsc_choice"}
+    pretrained = {name for name in tasks() if task(name).objective}
+    assert pretrained == {f"pretraining/{name}" for name in ENCODER_OBJECTIVES}
+    left_out = ONLY_SCORED | {"glue/wnli", "superglue/wsc_choice"} | pretrained
     assert set(mix("all").tasks) == set(tasks()) - left_out
     assert set(mix("all").trained_only) == set(mix("t5").trained_only) == {"superglue/dpr"}
 

@@ -80,6 +80,10 @@ class ByStep:
         """Return None: answers may be of any length."""
         return None
 
+    def held_out(self, sets: Mapping[str, Examples]) -> list[str]:
+        """Return nothing: it is measured by its answers."""
+        return []
+
 
 class Model(Protocol):
     """What the loop, the evaluation and the reports know of a model.
@@ -127,6 +131,9 @@ class Model(Protocol):
 
     def answer_limit(self, eg: Example) -> int | None:
         """Return the most tokens an answer to ``eg`` may have; None where there is no such limit."""
+
+    def held_out(self, sets: Mapping[str, Examples]) -> list[str]:
+        """Return a line on each set of a task with an objective: how well its texts are predicted."""
 
     def save(self, folder: Path) -> None:
         """Write an ordinary Hugging Face directory."""
@@ -187,6 +194,7 @@ FAMILIES: dict[str, str] = {
     "cloze": "t2t.models.cloze",
     "causal": "t2t.models.causal",
     "bi_encoder": "t2t.models.bi_encoder",
+    "pretraining": "t2t.models.pretraining",
     "baseline": "t2t.models.baseline",
 }
 

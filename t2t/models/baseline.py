@@ -582,6 +582,10 @@ class Baseline:
         """Return None: answers may be of any length."""
         return None
 
+    def held_out(self, sets: Mapping[str, Examples]) -> list[str]:
+        """Return nothing: it is measured by its answers."""
+        return []
+
     def rank(self, egs: Sequence[Example]) -> list[list[float]]:
         """Return the log probability of each choice of each example, in nats."""
         self.tokens.count(egs)

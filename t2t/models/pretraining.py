@@ -1,0 +1,508 @@
+"""Encoders that are pretrained: BERT, ALBERT, ELECTRA and XLNet on their own objectives, others on BERT's.
+
+Floor 4. Learns by steps in the same loop as everything else, from tasks with an ``objective`` (see `t2t.masking`); the
+architectures and their heads are transformers' own. There are no answers: what comes out is a directory to fine-tune.
+
+The loss of a text is the mean over its predicted tokens, times their number: summed nats. What an objective has
+besides (next sentence, sentence order, replaced tokens times 50) is a mean over the text and counts times the same
+number, so that loss per unit is the sum of means that the papers minimise, exactly so for texts of one length.
+
+Shapes: R texts, S positions, N predicted tokens of all texts, P most predicted tokens of a text, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from t2t.batches import pad, plan
+from t2t.errors import ModelError, UsageError, visible
+from t2t.examples import Examples
+from t2t.masking import LABEL_NONE, hidden_from
+from t2t.models import ByStep, Loss, Options, family_of
+from t2t.models.body import OWN_WEIGHTS, positions, quiet
+from t2t.models.corpus import PAIRS, Corpus, CorpusTokens, Drawn
+from t2t.models.precision import autocast, dtype_of, set_dropout
+from t2t.paths import models_folder
+from t2t.tokens import load_tokenizer
+from t2t.types import Batch, Example
+
+__all__ = ["Masked", "Permuted", "Pretraining", "Replaced", "load"]
+
+TYPES = {"rtd": "electra", "plm": "xlnet"}  # the one model type that an objective is for
+TWO_WAY = ("bert", "albert")  # model types whose own pretraining class tells pairs
+SMALLER, WEIGHT = (
+    4,
+    50.0,
+)  # the generator's width is a quarter; the weight of the discriminator (Clark et al. 2020, 3.2)
+GENERATOR = "generator"  # the folder of ELECTRA's generator, in that of the discriminator
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+# -- networks ----------------------------------------------------------------------------------------------------------
+
+
+class Said(NamedTuple):
+    """Logits of the predicted tokens (N, V), of pairs (R, 2) or None, and first vectors (R, H)."""
+
+    tokens: torch.Tensor
+    pairs: torch.Tensor | None
+    first: torch.Tensor
+
+
+class Predictor(torch.nn.Module):
+    """A masked language model that computes the logits of the predicted tokens alone.
+
+    The head is the architecture's own; what goes into it from the body is gathered on the way.
+    """
+
+    def __init__(self, lm: Any) -> None:
+        super().__init__()
+        self.lm = lm
+        takes = inspect.signature(lm.forward).parameters
+        self._typed = "token_type_ids" in takes and getattr(lm.config, "type_vocab_size", 2) > 1
+        self._wanted: torch.Tensor | None = None
+        self._first: torch.Tensor | None = None
+        lm.base_model.register_forward_hook(self._gather)
+
+    def _gather(self, body: Any, given: Any, out: Any) -> Any:
+        """Hand the head the predicted positions alone, as one row."""
+        hidden_RSH = out.last_hidden_state
+        self._first = hidden_RSH[:, 0]
+        if self._wanted is not None:
+            out.last_hidden_state = hidden_RSH[self._wanted][None]
+        return out
+
+    def forward(self, tensors: Tensors) -> Said:
+        """Return what is said of the tokens that have a label, in the order of rows and positions."""
+        typed = {"token_type_ids": tensors["kinds_RS"]} if self._typed else {}
+        self._wanted = tensors["labels_RS"] != LABEL_NONE
+        try:
+            out = self.lm(input_ids=tensors["source_RS"], attention_mask=tensors["mask_RS"], **typed)
+        finally:
+            self._wanted = None
+        tokens = out.get("prediction_logits", out.get("logits"))
+        pairs = out.get("seq_relationship_logits", out.get("sop_logits"))
+        assert self._first is not None
+        return Said(tokens[0].float(), None if pairs is None else pairs.float(), self._first.float())
+
+
+class Masked(torch.nn.Module):
+    """A masked language model, with ``pairs`` one that also tells them; called with tensors it returns summed nats."""
+
+    def __init__(self, lm: Any, dtype: torch.dtype, *, pairs: bool) -> None:
+        super().__init__()
+        self.predictor, self.dtype, self.pairs = Predictor(lm), dtype, pairs
+        own = pairs and lm.config.model_type in TWO_WAY
+        self.second = torch.nn.Linear(lm.config.hidden_size, 2) if pairs and not own else None
+
+    def _said(self, tensors: Tensors) -> Said:
+        with autocast(tensors["source_RS"].device, self.dtype):
+            said = self.predictor(tensors)
+        return said._replace(pairs=self.second(said.first)) if self.second is not None else said
+
+    def forward(self, tensors: Tensors) -> torch.Tensor:
+        """Return the loss, summed over the predicted tokens."""
+        said = self._said(tensors)
+        total = _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
+        if said.pairs is not None:
+            total = (
+                total + (tensors["units_R"] * cross_entropy(said.pairs, tensors["second_R"], reduction="none")).sum()
+            )
+        return total
+
+    def measure(self, tensors: Tensors) -> Counter[str]:
+        """Return sums over a batch: tokens, those right, their nats; pairs and those right."""
+        said = self._said(tensors)
+        found = _measured(tensors["labels_RS"], said.tokens)
+        if said.pairs is not None:
+            found["pairs"] += len(said.pairs)
+            found["pairs right"] += int((said.pairs.argmax(-1) == tensors["second_R"]).sum())
+        return found
+
+
+class Replaced(torch.nn.Module):
+    """ELECTRA: a generator fills tokens in, the discriminator tells which are not those of the text.
+
+    Both share their embeddings (Clark et al. 2020, section 3.2). A token that is filled in right counts as the text's.
+    """
+
+    def __init__(self, discriminator: Any, generator: Any, dtype: torch.dtype) -> None:
+        super().__init__()
+        generator.base_model.embeddings = discriminator.base_model.embeddings
+        generator.tie_weights()
+        self.discriminator, self.predictor, self.dtype = discriminator, Predictor(generator), dtype
+
+    def _said(self, tensors: Tensors) -> tuple[Said, torch.Tensor, torch.Tensor]:
+        """Return what the generator says, and of all positions (R, S) the discriminator's logits and which are new."""
+        labels_RS, source_RS = tensors["labels_RS"], tensors["source_RS"]
+        chosen_RS = labels_RS != LABEL_NONE
+        with autocast(source_RS.device, self.dtype):
+            said = self.predictor(tensors)
+            drawn_N = torch.multinomial(said.tokens.detach().softmax(-1), 1)[:, 0]
+            text_RS = torch.where(chosen_RS, labels_RS, source_RS)
+            filled_RS = text_RS.masked_scatter(chosen_RS, drawn_N)
+            out = self.discriminator(filled_RS, tensors["mask_RS"], tensors["kinds_RS"])
+        return said, out.logits.float(), filled_RS != text_RS
+
+    def forward(self, tensors: Tensors) -> torch.Tensor:
+        """Return the loss of the generator, and 50 times that of the discriminator (a mean over each text)."""
+        said, logits_RS, new_RS = self._said(tensors)
+        mask_RS = tensors["mask_RS"].float()
+        each_RS = binary_cross_entropy_with_logits(logits_RS, new_RS.float(), reduction="none")
+        mean_R = (each_RS * mask_RS).sum(1) / mask_RS.sum(1)
+        return (
+            _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
+            + WEIGHT * (tensors["units_R"] * mean_R).sum()
+        )
+
+    def measure(self, tensors: Tensors) -> Counter[str]:
+        """Return sums over a batch: the generator's tokens, and positions judged, those right, and those replaced."""
+        said, logits_RS, new_RS = self._said(tensors)
+        there_RS = tensors["mask_RS"].bool()
+        found = _measured(tensors["labels_RS"], said.tokens)
+        found["judged"] += int(there_RS.sum())
+        found["judged right"] += int((((logits_RS > 0) == new_RS) & there_RS).sum())
+        found["replaced"] += int((new_RS & there_RS).sum())
+        return found
+
+
+class Permuted(torch.nn.Module):
+    """XLNet: tokens predicted in a random order by the second stream of attention, which does not see them."""
+
+    def __init__(self, lm: Any, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.lm, self.dtype = lm, dtype
+
+    def _said(self, tensors: Tensors) -> torch.Tensor:
+        """Return the logits of the predicted tokens (N, V)."""
+        mask_RS = tensors["mask_RS"]
+        with autocast(mask_RS.device, self.dtype):
+            out = self.lm(
+                input_ids=tensors["source_RS"], attention_mask=mask_RS.float(), token_type_ids=tensors["kinds_RS"],
+                perm_mask=tensors["hidden_RSS"].float(), target_mapping=tensors["targets_RPS"].float(), use_mems=False,
+            )  # fmt: skip
+        logits_NV: torch.Tensor = out.logits[tensors["labels_RP"] != LABEL_NONE].float()
+        return logits_NV
+
+    def forward(self, tensors: Tensors) -> torch.Tensor:
+        """Return the loss, summed over the predicted tokens."""
+        return _by_text(tensors["labels_RP"], self._said(tensors), tensors["units_R"])
+
+    def measure(self, tensors: Tensors) -> Counter[str]:
+        """Return sums over a batch: tokens, those right, their nats."""
+        return _measured(tensors["labels_RP"], self._said(tensors))
+
+
+Network = Masked | Replaced | Permuted
+
+
+def _by_text(labels: torch.Tensor, logits_NV: torch.Tensor, units_R: torch.Tensor) -> torch.Tensor:
+    """Return the summed nats: of each text the mean over its labels (R, S or P), times its units.
+
+    Only whole words may be fewer or more than the units.
+    """
+    there = labels != LABEL_NONE
+    weight_N = (units_R / there.sum(1))[there.nonzero()[:, 0]]
+    return (weight_N * cross_entropy(logits_NV, labels[there], reduction="none")).sum()
+
+
+def _measured(labels: torch.Tensor, logits_NV: torch.Tensor) -> Counter[str]:
+    """Return how many tokens were predicted, how many of them right, and their nats."""
+    gold_N = labels[labels != LABEL_NONE]
+    right = int((logits_NV.argmax(-1) == gold_N).sum())
+    nats = float(cross_entropy(logits_NV, gold_N, reduction="sum"))
+    return Counter({"tokens": len(gold_N), "right": right, "nats": nats})  # type: ignore[dict-item]
+
+
+# -- the family --------------------------------------------------------------------------------------------------------
+
+
+class Pretraining(ByStep):
+    """An encoder that is pretrained, behind the `Model` protocol. ``net`` is made in `prepare`: its heads are those of
+    the objective of the tasks.
+    """
+
+    family = "pretraining"
+    generates = False
+
+    def __init__(self, folder: str, options: Options) -> None:
+        self.folder, self.options = Path(folder), options
+        self.objective, self.fresh, self.origin, self.visit = "", False, folder, 0
+        self.tokens: Any = None
+        self.corpus: Any = None
+        self.net: Any = None
+        self.module: Any = None
+
+    def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
+        """Make the network for the objective of the tasks, which must be one and the same.
+
+        Raise ``UsageError`` for tasks without one, and for a model or settings that it is not for; ``ModelError`` for
+        files that do not belong together.
+        """
+        objectives = list(dict.fromkeys(egs.task.objective for egs in sets.values()))
+        if len(objectives) != 1 or not objectives[0]:
+            said = ", ".join(f"{egs.task.name}: {egs.task.objective or 'none'}" for egs in sets.values())
+            raise UsageError(f"pretraining needs tasks of one objective ({visible(said)})", fix="Train them apart.")
+        if any(egs.shots for egs in sets.values()):
+            raise UsageError("texts to pretrain on are not preceded by shots", fix="Leave out --shots.")
+        if self.net is None:
+            self._make(objectives[0])
+        if objectives[0] != self.objective:
+            raise UsageError(f"the model is being pretrained on {self.objective}, not on {objectives[0]}")
+        self.corpus.add(sets)
+
+    def _make(self, objective: str) -> None:
+        """Load the tokenizer and the network of an objective."""
+        folder = str(self.folder)
+        tokenizer = load_tokenizer(folder, local_files_only=True)
+        if objective != "plm" and tokenizer.mask_token_id is None:
+            raise ModelError("the tokenizer has no mask token", where=folder, fix="Use another model.", code="M05")
+        net, notes, fresh = _network(objective, self.folder, self.options)
+        main = (
+            net.discriminator
+            if isinstance(net, Replaced)
+            else net.lm
+            if isinstance(net, Permuted)
+            else net.predictor.lm
+        )
+        if len(tokenizer) > (rows := main.get_input_embeddings().num_embeddings):
+            raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder,
+                             code="M05")  # fmt: skip
+        if (limit := positions(main.base_model)) < self.options.max_input:
+            notes.append(f"inputs of at most {limit} tokens")
+        if self.options.dropout is not None:
+            set_dropout(net, self.options.dropout)
+        place = self.folder.name if self.folder.parent == models_folder() else folder
+        self.tokens = CorpusTokens(tokenizer, max_input=min(limit, self.options.max_input),
+                                   words=objective == "mlm_whole_word")  # fmt: skip
+        self.corpus = Corpus(objective, self.tokens, self.options.seed)
+        self.objective, self.fresh, self.origin = objective, fresh, "; ".join([place, *notes])
+        self.net = self.module = net.eval()
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def thaw(self, step: int) -> None:
+        """Note the step: at each of them other tokens of a text are predicted."""
+        self.visit = step
+
+    def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
+        """Return the positions of each text, and how many of its tokens are predicted."""
+        found: list[tuple[int, int]] = self.corpus.sizes(egs)
+        return found
+
+    def batch(self, egs: Sequence[Example]) -> Batch:
+        """Return ids, mask, token types and labels (R, S), and what the objective needs besides."""
+        return self._batch(egs, self.visit)
+
+    def _batch(self, egs: Sequence[Example], visit: int) -> Batch:
+        drawn = [self.corpus.draw(eg, visit) for eg in egs]
+        arrays = {
+            "source_RS": pad([one.ids for one in drawn], self.tokens.pad),
+            "mask_RS": pad([np.ones(len(one.ids)) for one in drawn], 0),
+            "kinds_RS": pad([one.kinds for one in drawn], 0),
+            "units_R": np.array([one.units for one in drawn], np.int64),
+        }
+        if self.objective == "plm":
+            arrays |= _permuted(drawn)
+        else:
+            arrays["labels_RS"] = pad([one.labels for one in drawn], LABEL_NONE)
+        if self.objective in PAIRS:
+            arrays["second_R"] = np.array([one.second for one in drawn], np.int64)
+        tensors = {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
+        return Batch(tensors, tuple(egs), int(arrays["units_R"].sum()))
+
+    def loss(self, batch: Batch) -> Loss:
+        """Return the loss summed over the predicted tokens of ``batch``."""
+        return Loss(self.module(batch.tensors), batch.units)
+
+    # -- measuring -----------------------------------------------------------------------------------------------
+
+    def held_out(self, sets: Mapping[str, Examples]) -> list[str]:
+        """Return a line for each set: how many predicted tokens are right, and their perplexity, under one masking.
+
+        It is drawn from the seed, the same for every model of one vocabulary.
+        """
+        self.corpus.add(sets)
+        was, _ = self.net.training, self.net.eval()
+        lines = []
+        for egs in sets.values():
+            found: Counter[str] = Counter()
+            sizes = np.array([size for size, _ in self.sizes(egs[:])], np.int64)
+            with torch.inference_mode(), torch.random.fork_rng():
+                torch.manual_seed(self.options.seed)
+                for part in plan(sizes, np.zeros_like(sizes), budget=self.options.eval_tokens):
+                    found.update(self.net.measure(self._batch([egs[int(i)] for i in part], 0).tensors))
+            lines.append(f"{egs.task.name} {egs.split}: {_line(found)} ({len(egs):,} texts, masked once)")
+        self.net.train(was)
+        return lines
+
+    def write(self, egs: Sequence[Example]) -> list[str]:
+        """Raise ``UsageError``: there are no answers."""
+        raise _no_answers()
+
+    def rank(self, egs: Sequence[Example]) -> list[list[float]]:
+        """Raise ``UsageError``: there are no answers."""
+        raise _no_answers()
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write the model with its head, and the tokenizer; ELECTRA's generator goes into ``generator/``.
+
+        A head for pairs that the architecture has not itself is left out: it is of no use afterwards.
+        """
+        if isinstance(self.net, Replaced):
+            self.net.discriminator.save_pretrained(folder)
+            self.net.predictor.lm.save_pretrained(folder / GENERATOR)
+            self.tokens.save(folder / GENERATOR)
+        else:
+            (self.net.lm if isinstance(self.net, Permuted) else self.net.predictor.lm).save_pretrained(folder)
+        self.tokens.save(folder)
+
+
+def _permuted(drawn: Sequence[Drawn]) -> dict[str, np.ndarray]:
+    """Return what XLNet needs: which positions are hidden from which, where the predicted tokens are, and which."""
+    places = [np.flatnonzero(one.labels != LABEL_NONE) for one in drawn]
+    longest, most = max(len(one.ids) for one in drawn), max(map(len, places))
+    hidden_RSS = np.zeros((len(drawn), longest, longest), bool)
+    targets_RPS = np.zeros((len(drawn), most, longest), bool)
+    for r, (one, at) in enumerate(zip(drawn, places, strict=True)):
+        n = len(one.ids)
+        hidden_RSS[r, :n, :n] = hidden_from(one.labels != LABEL_NONE, one.rng)
+        hidden_RSS[r, n:, :n] = one.labels != LABEL_NONE
+        targets_RPS[r, np.arange(len(at)), at] = True
+    labels_RP = pad([one.labels[at] for one, at in zip(drawn, places, strict=True)], LABEL_NONE)
+    return {"hidden_RSS": hidden_RSS, "targets_RPS": targets_RPS, "labels_RP": labels_RP}
+
+
+def _line(found: Counter[str]) -> str:
+    """Return in words what was measured."""
+    right, ppl = 100 * found["right"] / found["tokens"], math.exp(min(found["nats"] / found["tokens"], 700))
+    said = f"{right:.2f} % of {found['tokens']:,} predicted tokens right, perplexity {ppl:.2f}"
+    if found["pairs"]:
+        said += f"; {100 * found['pairs right'] / found['pairs']:.2f} % of {found['pairs']:,} pairs right"
+    if found["judged"]:
+        said = f"generator: {said}; discriminator: {100 * found['judged right'] / found['judged']:.2f} % of "
+        said += f"{found['judged']:,} tokens right, {100 * found['replaced'] / found['judged']:.2f} % are replaced"
+    return said
+
+
+def _no_answers() -> UsageError:
+    return UsageError("a model that is being pretrained gives no answers",
+                      fix="Fine-tune what was saved: t2t train --task … --model RUN.")  # fmt: skip
+
+
+# -- loading -----------------------------------------------------------------------------------------------------------
+
+
+def load(folder: str, config: Mapping[str, Any], options: Options) -> Pretraining:
+    """Return a model to pretrain; its weights are read when the objective is known (`Pretraining.prepare`).
+
+    Raise ``UsageError`` for what is no encoder, and for settings that do not go with it.
+    """
+    if (found := family_of(dict(config), folder)) != "encoder":
+        raise UsageError(f"models of the family {found} are not pretrained on an encoder's objective", where=folder,
+                         fix="Give an encoder.")  # fmt: skip
+    for name in ("pack", "label_smoothing", "freeze", "unfreeze_every"):
+        if getattr(options, name):
+            raise UsageError(f"{name} is not for pretraining", fix="Leave it out.")
+    return Pretraining(folder, options)
+
+
+def _network(objective: str, path: Path, options: Options) -> tuple[Network, list[str], bool]:
+    """Return the network of an objective, notes on its weights, and whether they are all random."""
+    import transformers
+    from transformers import AutoConfig
+
+    try:
+        shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # transformers raises many kinds
+        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+    kind = shape.model_type
+    if TYPES.get(objective, kind) != kind:
+        raise UsageError(f"the objective {objective} is for models of type {TYPES[objective]}, not {visible(kind)}",
+                         where=str(path), fix="Use the objective mlm, or another model.")  # fmt: skip
+    if objective == "plm":
+        lm, notes, fresh = _weights(transformers.XLNetLMHeadModel, path, shape, options)
+        return Permuted(lm, dtype_of(options.precision, lm)), notes, fresh
+    if objective == "rtd":
+        lm, notes, fresh = _weights(transformers.ElectraForPreTraining, path, shape, options)
+        generator, more = _generator(path, shape, options)
+        return Replaced(lm, generator, dtype_of(options.precision, lm)), [*notes, *more], fresh
+    own = objective in PAIRS and kind in TWO_WAY
+    auto = transformers.AutoModelForPreTraining if own else transformers.AutoModelForMaskedLM
+    lm, notes, fresh = _weights(auto, path, shape, options)
+    net = Masked(lm, dtype_of(options.precision, lm), pairs=objective in PAIRS)
+    if net.second is not None:
+        notes.append("a new head for pairs, which is not saved")
+    return net, notes, fresh
+
+
+def _generator(path: Path, shape: Any, options: Options) -> tuple[Any, list[str]]:
+    """Return ELECTRA's generator: the one saved beside the discriminator, or a new one of a quarter of its width."""
+    from transformers import AutoConfig, ElectraForMaskedLM
+
+    if (path / GENERATOR).is_dir():
+        own = AutoConfig.from_pretrained(path / GENERATOR, trust_remote_code=False, local_files_only=True)
+        lm, notes, _ = _weights(ElectraForMaskedLM, path / GENERATOR, own, options)
+        return lm, [f"generator: {note}" for note in notes]
+    small = copy.deepcopy(shape)
+    small.num_attention_heads = max(1, shape.num_attention_heads // SMALLER)
+    heads = small.num_attention_heads
+    small.hidden_size = max(heads, shape.hidden_size // SMALLER // heads * heads)
+    small.intermediate_size = max(1, shape.intermediate_size // SMALLER)
+    torch.manual_seed(options.seed)
+    return ElectraForMaskedLM(small), [f"a new generator of width {small.hidden_size}"]
+
+
+def _weights(auto: Any, path: Path, shape: Any, options: Options) -> tuple[Any, list[str], bool]:
+    """Return a model of transformers with a head, notes on how its weights were found, and whether they are random.
+
+    A body without the head gets a new one, from the seed. Raise ``ModelError`` if the body is not whole.
+    """
+    make = auto.from_config if hasattr(auto, "from_config") else auto
+    torch.manual_seed(options.seed)
+    try:
+        if not [file for file in path.glob("*.safetensors*") if file.name != OWN_WEIGHTS]:
+            return make(shape), [f"random weights, seed {options.seed}"], True
+        with quiet():
+            lm, info = auto.from_pretrained(
+                path, trust_remote_code=False, local_files_only=True, output_loading_info=True, use_safetensors=True,
+                dtype=torch.float32,
+            )  # fmt: skip
+    except Exception as error:  # transformers and safetensors raise many kinds
+        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+    return lm, _notes(lm, info, str(path)), False
+
+
+def _notes(lm: Any, info: Mapping[str, Any], folder: str) -> list[str]:
+    """Refuse a checkpoint whose body is not whole; return notes on heads that are new and what is left out.
+
+    A pooler counts as a head: language models have none.
+    """
+    prefix = f"{lm.base_model_prefix}."
+    parts = lm.base_model._modules.keys() - {"pooler"}
+    missing, surplus = ({str(key).removeprefix(prefix) for key in info[f"{kind}_keys"]}
+                        for kind in ("missing", "unexpected"))  # fmt: skip
+    odd = {
+        "missing": {key for key in missing if key.split(".")[0] in parts},
+        "mismatched": {str(key) for key in info["mismatched_keys"]},
+        "unexpected": {key for key in surplus if key.split(".")[0] in parts and not key.endswith("position_ids")},
+    }
+    for kind, keys in odd.items():
+        if keys:
+            raise ModelError(f"{len(keys)} {kind} tensors: {visible(', '.join(sorted(keys)[:10]))}", where=folder,
+                             fix="The weights do not belong to this config.", code="M02")  # fmt: skip
+    said = {"new and random": missing, "left out": surplus - {key for key in surplus if key.endswith("position_ids")}}
+    return [f"{what}: {', '.join(sorted({key.split('.')[0] for key in keys}))}" for what, keys in said.items() if keys]
