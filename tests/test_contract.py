@@ -20,7 +20,7 @@ from t2t.models import FAMILIES, Model, Options, load
 from tests import test_causal, test_encoder, toy
 
 TASK, CLOZE = "toy/pair", "{a} {mask} {b}"
-OPTIONS = {"precision": "fp32", "max_input": 48, "max_target": 8, "dropout": 0.0, "head_dropout": 0.0}
+OPTIONS = {"precision": "fp32", "max_input": 48, "max_target": 8, "dropout": 0.0}
 
 
 @dataclass(frozen=True)

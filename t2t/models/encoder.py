@@ -104,7 +104,7 @@ class Network(torch.nn.Module):
         total = features[0].new_zeros((), dtype=torch.float32)
         for name, head in self.named_heads().items():
             if f"rows of {name}" in tensors:
-                total = total + head.loss(self.gathered(name, features, tensors))
+                total = total + head.weight * head.loss(self.gathered(name, features, tensors))
             elif any(p.requires_grad for p in head.parameters()):
                 # A wrapper for several ranks waits for every gradient: this head's is 0, on one rank as on many.
                 total = total + 0.0 * torch.stack([p.sum() for p in head.parameters()]).sum()
@@ -206,6 +206,8 @@ class Encoder(ByStep):
             seed = zlib.crc32(f"{self.options.seed}:{egs.task.name}".encode())
             self.net.heads[key] = self._new(egs, purpose, seed).to(self.device)
         head = self.net.named_heads()[key]
+        if purpose.tagging:
+            head.weight = 1 / _words_an_example(egs)
         hashes = dict.fromkeys((*head.purpose.prompts, *purpose.prompts))
         head.purpose = replace(head.purpose, prompts=tuple(hashes))
 
@@ -289,11 +291,13 @@ class Encoder(ByStep):
         return laid
 
     def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
-        """Return the input tokens of each example, and the units of its loss: 1, or one for each word.
+        """Return the input tokens of each example, and the units of its loss: 1.
+
+        Were each word one, tasks that tag would drown those that choose: in a mix they have twenty times as many.
 
         With a frozen body this is where its features are computed, once.
         """
-        return [(one.size, one.units) for one in self._lay_out(egs)]
+        return [(one.size, 1) for one in self._lay_out(egs)]
 
     def batch(self, egs: Sequence[Example]) -> Batch:
         """Return ids, mask and token types (R, S), or the features that are kept, and rows and gold of each head."""
@@ -307,10 +311,10 @@ class Encoder(ByStep):
             if asked is None or head.softly < 1:
                 width = tensors["real_RW"].shape[1]
                 tensors[f"gold of {key}"] = gold(head.purpose, some, width).to(self.device)
-        return Batch(tensors, tuple(egs), sum(one.units for one in laid))
+        return Batch(tensors, tuple(egs), len(egs))
 
     def loss(self, batch: Batch) -> Loss:
-        """Return the loss summed over the examples of ``batch``, or the words of those that are tagged."""
+        """Return the loss summed over the examples of ``batch``."""
         return Loss(self.module(batch.tensors), batch.units)
 
     def _tensors(self, egs: Sequence[Example], laid: Sequence[Laid]) -> dict[str, torch.Tensor]:
@@ -441,6 +445,12 @@ def write_heads(file: Path, said: Mapping[str, Any], heads: torch.nn.Module) -> 
     file.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in heads.state_dict().items()}
     save_file(weights, file.with_name(WEIGHTS_FILE), metadata={"format": "pt"})
+
+
+def _words_an_example(egs: Examples) -> float:
+    """Return the mean number of words of examples, over two thousand of them spread over all."""
+    some = egs[:: max(1, len(egs) // 2000)]
+    return max(1.0, sum(len(eg.words) for eg in some) / len(some))
 
 
 def key_of(task: str) -> str:

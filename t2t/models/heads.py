@@ -50,6 +50,8 @@ __all__ = [
 # The activation between the two layers of transformers' own classification heads, where the body has no pooler.
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"tanh": torch.tanh, "gelu": gelu, "relu": relu}
 SPREAD = 0.02  # standard deviation of new weights, as BERT's
+# Half a squared error over the variance of a number that is uniform between 0 and 1: nats, as those of choices are.
+OF_A_NUMBER = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Head(torch.nn.Module):
 
     What goes in is a mapping of tensors. ``features`` are (N, H), (N, C, H) with ``real`` (N, C) for the choices of
     each row, or (N, W, H) with ``real`` (N, W) for words. ``gold`` are indices, (N,) or (N, W), or numbers (N,).
-    ``temperature`` is that of a teacher's scores, ``softly`` their share of the loss.
+    ``temperature`` is that of a teacher's scores, ``softly`` their share of the loss. ``weight`` is a factor on the
+    loss that makes it one of examples, so that no task of a mix drowns the others.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Head(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.purpose, self.temperature, self.softly = purpose, temperature, softly
+        self.weight = OF_A_NUMBER if purpose.answer == "number" else 1.0
         self.dropout = torch.nn.Dropout(dropout)
         self.dense = torch.nn.Linear(size, size) if purpose.dense else None
         self.out = torch.nn.Linear(size, len(purpose.names) or 1)
@@ -122,7 +126,7 @@ class Head(torch.nn.Module):
             return self.out(features)
 
     def loss(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Return the summed loss (scalar) of ``gold``: nats, or squared errors of numbers scaled to [0, 1].
+        """Return the summed loss (scalar) of ``gold``, unweighted: nats, or squared errors of numbers in [0, 1].
 
         Where a teacher's scores are ``taught`` (N, C), their loss takes the share ``softly`` of it.
         """

@@ -48,11 +48,6 @@ class Laid(NamedTuple):
         """How many tokens it has, padded to its longest row."""
         return len(self.rows) * max(map(len, self.rows))
 
-    @property
-    def units(self) -> int:
-        """How many units its loss sums over: its words, or itself."""
-        return len(self.starts) or 1
-
 
 class Frame(NamedTuple):
     """The special tokens around one or two texts, and the token types that go with them."""
