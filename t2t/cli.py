@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ _HELP = {
     "shots": "Rows of the training split to show before each input.",
     "shots_by": "How they are chosen: random | balanced | nearest.",
     "source": "auto | hub | sample | DIR | FILE | SPLIT=FILE[,SPLIT=FILE].",
-    "model": "A bundled name, a directory or a hub id.",
-    "family": "Force a model family.",
+    "model": "A bundled name, a directory or a hub id; given several times, a line-up is trained.",
+    "family": "Force a model family; several (a,b) train a line-up.",
     "out": "The run folder (default: runs/MIX-N).",
     "steps": "Train for this many steps …",
     "epochs": "… or until this many times the examples of all tasks have been drawn …",
@@ -84,7 +84,8 @@ def _config_options(function: Callable[..., Any]) -> Callable[..., Any]:
         kind = next((k for word, k in (("int", int), ("float", float)) if str(field.type).startswith(word)), str)
         plain = field.default not in (None, ()) and field.default != 0
         shown = f"{_HELP[name]}  [default: {field.default}]" if plain else _HELP[name]
-        function = click.option(f"--{name.replace('_', '-')}", name, type=kind, default=None, help=shown)(function)
+        how: dict[str, Any] = {"multiple": True} if name == "model" else {"default": None}
+        function = click.option(f"--{name.replace('_', '-')}", name, type=kind, help=shown, **how)(function)
     return function
 
 
@@ -115,18 +116,24 @@ def _settings(options: dict[str, Any], config_file: str | None, given: tuple[str
 @click.option("--dry-run", is_flag=True, help="Take one real step; print shapes, steps and memory; keep nothing.")
 @click.pass_obj
 def train(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run: bool, **options: Any) -> None:
-    """Train on a mix or on tasks, evaluate, and write the run folder.
+    """Train on a mix or on tasks, evaluate, and write the run folder; several models or families are set side by side.
 
     Example: t2t train --mix glue --steps 200
     """
     from t2t.config import from_mapping
 
+    models = options.pop("model")
+    options["model"] = models[0] if len(models) == 1 else None
     settings = _settings(options, config_file, given)
+    families = [name.strip() for name in str(settings.get("family") or "").split(",") if name.strip()]
     settings.setdefault("steps", None)
     if not any(settings.get(k) for k in ("mix", "task")):
         raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
     if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
         settings["epochs"] = 1.0
+    if len(models) > 1 or len(families) > 1:
+        _train_line_up(obj, models or [settings.get("model", "t2t-mini")], families, settings, dry_run)
+        return
     config = from_mapping(settings, where=config_file or "").check_trainable()
     from t2t.train import dry_run as try_one
     from t2t.train import train as start
@@ -136,6 +143,31 @@ def train(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run:
         return
     report = start(config, watch=obj["screen"])
     _show_run(obj, Path(report.folder))
+
+
+def _train_line_up(
+    obj: Any, models: Sequence[str], families: Sequence[str], settings: dict[str, Any], dry_run: bool
+) -> None:
+    """Train several models on the same mix and print their comparison; exit with the code of the first fault."""
+    from t2t.config import from_mapping
+    from t2t.lineup import folder_of, members, side_by_side, train_all
+
+    if dry_run:
+        raise UsageError("a dry run is of one model", fix="Give one --model and --family.")
+    who = members(models, families)
+    configs = [from_mapping({**settings, "model": one.model, "family": one.family}) for one in who]
+    config = [config.check_trainable() for config in configs][0]
+    folder = folder_of(settings)
+    notice = obj["screen"].notice
+    codes = train_all(who, settings, folder, notice=notice, quiet=obj["screen"].quiet)
+    done = [name for name, code in codes.items() if code == 0]
+    if len(done) > 1:
+        _show_comparison(side_by_side(folder, done, split=config.split))
+        notice(f"line-up: {folder / 'lineup.md'}")
+    for name, code in codes.items():
+        if code:
+            notice(f"{name} ended with exit code {code}")
+    sys.exit(next((code for code in codes.values() if code), 0))
 
 
 @cli.command()
@@ -343,12 +375,18 @@ def compare(runs: tuple[str, ...], split: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from t2t.compare import compare as of_runs
-    from t2t.compare import difference_rows, run_rows, score_blocks
 
     found = of_runs(runs, split=split)
     if as_json:
         show_json(asdict(found))
-        return
+    else:
+        _show_comparison(found)
+
+
+def _show_comparison(found: Any) -> None:
+    """Print a comparison as tables."""
+    from t2t.compare import difference_rows, run_rows, score_blocks
+
     for note in found.notes:
         click.echo(visible(note, 1000))
     show("", run_rows(found), right=("#", "average", "parameters", "train s", "tokens", "ex/s", "MB"))

@@ -1,7 +1,8 @@
 """Runs side by side: what each costs and scores, and how each differs from the first, with paired tests.
 
 Floor 6. The same rows are drawn for both runs, so what makes a row hard for both cancels out (Koehn 2004). Rows are
-joined by uid and gold answer: models that read a row under different prompts are compared on that row. Tests are made
+joined by a digest of their columns, so neither their order nor the prompt they were read under matters (by uid where
+a run is older than digests), and must have the same gold answer. Tests are made
 against the first run; Holm's correction is over all of them.
 
 >>> mcnemar(first_only=1, second_only=9)
@@ -25,8 +26,9 @@ import numpy as np
 from t2t.errors import UsageError, visible
 from t2t.metrics import Table, measure, table_of
 from t2t.predict import answers_for, read_predictions
+from t2t.runs import read_config
 from t2t.tasks import task
-from t2t.types import Prediction
+from t2t.types import Prediction, Task
 
 __all__ = [
     "Comparison",
@@ -219,10 +221,15 @@ def _right_alone(name: str, one: Table, two: Table) -> tuple[int, int] | None:
 class _Answers:
     """The answers of one run to one task under one prompt, and how they were given."""
 
-    task: str
+    of: Task
     prompt: str
     by: str
     preds: list[Prediction]
+
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return self.of.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +265,7 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation") -> Compari
     pairs = [(run, label, labelled[0][label], answers[label])
              for run, answers in zip(found[1:], labelled[1:], strict=True)
              for label in _shared(found[0], run, labelled[0], answers, split)]  # fmt: skip
-    resamples = max(RESAMPLES, RESAMPLES_A_TEST * sum(len(task(a.task).metrics) for _, _, a, _ in pairs))
+    resamples = max(RESAMPLES, RESAMPLES_A_TEST * sum(len(a.of.metrics) for _, _, a, _ in pairs))
     differences = [one for pair in pairs for one in _differences(found[0], *pair, resamples=resamples)]
     corrected = holm([one.p for one in differences])
     return Comparison(
@@ -279,14 +286,20 @@ def _names(runs: Sequence[str | Path]) -> list[str]:
 
 def _read(folder: Path, name: str, split: str) -> _Run:
     """Read the report and the answers of a run. Raise ``UsageError`` if it answered nothing."""
-    answers = list(_answers(folder / "eval" / split))
+    answers = list(_answers(folder / "eval" / split, _own_tasks(folder)))
     if not answers:
         raise UsageError(f"no task of split {split} was answered", where=str(folder),
                          fix=f"Give the folder of a run, or `t2t eval` it with --split {split}.")  # fmt: skip
     return _Run(name, folder, _report(folder, split), answers)
 
 
-def _answers(folder: Path) -> Iterator[_Answers]:
+def _own_tasks(folder: Path) -> dict[str, Task]:
+    """Return the tasks by name that a run was given as files."""
+    named = [name for name in read_config(folder).task if ".yaml" in name] if (folder / "run.yaml").is_file() else []
+    return {found.name: found for found in map(task, named)}
+
+
+def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
     """Yield the answers of a run, written ones or else ranked ones, by task and prompt."""
     taken = set()
     for path in sorted(folder.glob("*.predictions.jsonl")):  # X.predictions stands before X.rank.predictions
@@ -294,7 +307,8 @@ def _answers(folder: Path) -> Iterator[_Answers]:
         preds = read_predictions(path)
         if preds:
             said = {pred.prompt for pred in preds}
-            one = _Answers(preds[0].uid.rsplit(":", 2)[0], said.pop() if len(said) == 1 else "sample", by, preds)
+            name = preds[0].uid.rsplit(":", 2)[0]
+            one = _Answers(own.get(name) or task(name), said.pop() if len(said) == 1 else "sample", by, preds)
             if (one.task, one.prompt) not in taken:
                 taken.add((one.task, one.prompt))
                 yield one
@@ -361,7 +375,7 @@ def _differences(one: _Run, two: _Run, label: str, a: _Answers, b: _Answers, *, 
     groups = [pred.group for pred in first] if first[0].group else None
     disagree = sum(x.answer != y.answer for x, y in zip(first, second, strict=True))
     found = []
-    for metric in task(a.task).metrics:
+    for metric in a.of.metrics:
         sides = [answers_for(metric, preds) for preds in (first, second)]
         of = paired(metric, golds, *sides, groups=groups, resamples=resamples)
         by = a.by if a.by == b.by else f"{a.by}/{b.by}"
@@ -372,9 +386,11 @@ def _differences(one: _Run, two: _Run, label: str, a: _Answers, b: _Answers, *, 
 
 def _joined(one: _Run, two: _Run, a: _Answers, b: _Answers) -> list[Prediction]:
     """Return the second run's answers in the order of the first's. Raise ``UsageError`` if they are of other rows."""
-    by_uid = {pred.uid: pred for pred in b.preds}
-    shared = [pred.uid for pred in a.preds if pred.uid in by_uid]
-    wrong = sum(pred.gold != by_uid[pred.uid].gold for pred in a.preds if pred.uid in by_uid)
+    digests = all(pred.row for pred in (*a.preds, *b.preds))
+    (mine, theirs) = (_keys(preds, digests) for preds in (a.preds, b.preds))
+    answered = dict(zip(theirs, b.preds, strict=True))
+    shared = [key for key in mine if key in answered]
+    wrong = sum(pred.gold != answered[key].gold for key, pred in zip(mine, a.preds, strict=True) if key in answered)
     if not len(shared) == len(a.preds) == len(b.preds) or wrong:
         other = f"; {wrong:,} of these have another gold answer" if wrong else ""
         raise UsageError(
@@ -382,7 +398,18 @@ def _joined(one: _Run, two: _Run, a: _Answers, b: _Answers) -> list[Prediction]:
             f"{len(shared):,} of them the same{other}",
             where=f"{one.folder} {two.folder}", fix="Evaluate both on the same data and limit.",
         )  # fmt: skip
-    return [by_uid[uid] for uid in shared]
+    return [answered[key] for key in shared]
+
+
+def _keys(preds: Sequence[Prediction], digests: bool) -> list[tuple[str, int]]:
+    """Return what a row is known by: its digest or uid, and how often that was there before."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for pred in preds:
+        name = pred.row if digests else pred.uid
+        keys.append((name, seen[name]))
+        seen[name] += 1
+    return keys
 
 
 def _entry(run: _Run, split: str) -> Entry:
@@ -398,7 +425,7 @@ def _entry(run: _Run, split: str) -> Entry:
 def _standings(run: _Run, labelled: Mapping[str, _Answers]) -> Iterator[Standing]:
     """Yield every score of a run: as its report has it, or measured from the answers where it has none."""
     for label, answers in labelled.items():
-        for metric in task(answers.task).metrics:
+        for metric in answers.of.metrics:
             row = run.row(answers, metric)
             if row is None:
                 preds = answers.preds

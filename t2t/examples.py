@@ -224,6 +224,7 @@ class Examples(Sequence[Example]):
             format=prompt.format,
             spans=task.answer == "spans",
             group=json.dumps([row.get(column) for column in task.group], default=str) if task.group else "",
+            row=_digest(row),
             taught=self._taught[place] if self._taught else (),
         )
 
@@ -360,6 +361,12 @@ class Examples(Sequence[Example]):
             return parse(layout.prompt.shot).render(row, choices=choices, where=where)
         pieces = layout.input.render(row, choices=choices, where=where)
         return (*pieces, Piece(" "), Piece(target, layout.gold))
+
+
+def _digest(row: Mapping[str, Any]) -> str:
+    """Return twelve hexadecimal digits that stand for what is in a row's columns."""
+    said = json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _said(pieces: Sequence[Piece]) -> str:

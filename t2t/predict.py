@@ -97,7 +97,7 @@ def _prediction(eg: Example, text: str, answer: Any, **more: Any) -> Prediction:
     """Return what was answered to an example."""
     return Prediction(
         uid=eg.uid, input=eg.input, target=eg.target, text=text, answer=answer, unparsed=answer is None, gold=eg.gold,
-        prompt=eg.prompt, group=eg.group, **more,
+        prompt=eg.prompt, group=eg.group, row=eg.row, **more,
     )  # fmt: skip
 
 
@@ -358,7 +358,7 @@ def as_json(pred: Prediction) -> dict[str, Any]:
     }
     if pred.choice_nats is not None:
         out["choice_nats"] = list(pred.choice_nats)
-    for key in ("repairs", "prompt", "group"):
+    for key in ("repairs", "prompt", "group", "row"):
         if getattr(pred, key):
             out[key] = getattr(pred, key)
     return out

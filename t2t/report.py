@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from t2t.errors import UsageError, visible
 from t2t.predict import read_predictions
 from t2t.runs import write_text
 
-__all__ = ["model_card", "pair_table", "prompt_table", "read", "render", "repair_table", "table"]
+__all__ = ["markdown_table", "model_card", "pair_table", "prompt_table", "read", "render", "repair_table", "table"]
 
 WRONG_SHOWN = 12
 
@@ -124,14 +125,20 @@ def _cell(text: str) -> str:
     return visible(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"), 2000)
 
 
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return rows of text cells as the lines of a Markdown table, everything in them escaped."""
+    head = [f"| {' | '.join(map(_cell, rows[0]))} |", f"|{'---|' * len(rows[0])}"]
+    return [*head, *(f"| {' | '.join(map(_cell, row.values()))} |" for row in rows)]
+
+
 def markdown(report: dict[str, Any]) -> str:
     """Return report.md."""
     names = ["task", "metric", "by", "value", "interval", "majority", "n", "unparsed", "prompt"]
     lines = [f"# {_cell(report['run'])}", ""]
     if report["source"] == "sample":
         lines += ["**SAMPLE DATA**: scores on the bundled sample say nothing about the data sets.", ""]
-    lines += [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
-    lines += [f"| {' | '.join(_cell(row[name]) for name in names)} |" for row in table(report)]
+    rows = table(report)
+    lines += markdown_table([{name: row[name] for name in names} for row in rows]) if rows else ["Nothing was scored."]
     if report["average"]:
         lines += ["", f"Average: **{report['average']['value']:.2f}** over {len(report['average']['tasks'])} tasks."]
     lines += [
@@ -142,8 +149,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines += [f"- {_cell(name.replace('_', ' '))}: {value:,}" for name, value in report["cost"].items()]
     for title, rows in _more(report):
         if rows:
-            lines += ["", f"## {title}", "", f"| {' | '.join(rows[0])} |", f"|{'---|' * len(rows[0])}"]
-            lines += [f"| {' | '.join(map(_cell, row.values()))} |" for row in rows]
+            lines += ["", f"## {title}", "", *markdown_table(rows)]
     if report.get("mixture"):
         lines += ["", "## Mixture", "", "| task | examples | drawn | share | epochs |", "|---|---|---|---|---|"]
         lines += [

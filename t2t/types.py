@@ -141,7 +141,8 @@ class Example:
     in the answer form's own terms (index of a choice, number, tags, texts); None where the row's label is hidden.
     ``range`` bounds a number; ``words`` are what tags stand for; ``format`` is how the answer is written, and
     ``spans`` whether the tags make spans; ``group`` names the question that the row belongs to; ``taught`` are a
-    teacher's scores of the choices in nats, where these are to be learned.
+    teacher's scores of the choices in nats, where these are to be learned; ``row`` is a digest of the row's columns,
+    the same under every prompt and from every copy of the data.
     """
 
     uid: str
@@ -157,6 +158,7 @@ class Example:
     spans: bool = False
     group: str = ""
     taught: tuple[float, ...] = ()
+    row: str = ""
 
     @property
     def sentinels(self) -> bool:
@@ -216,8 +218,8 @@ class Prediction:
     """What a model answered to one example.
 
     ``text`` is what it wrote; ``answer`` what was read from it (None: unparsed); ``choice_nats`` the log-likelihood
-    of each choice, in nats; ``repairs`` how many repairs of each kind the reader made; ``prompt`` and ``group`` are
-    the example's.
+    of each choice, in nats; ``repairs`` how many repairs of each kind the reader made; ``prompt``, ``group`` and
+    ``row`` are the example's.
     """
 
     uid: str
@@ -231,6 +233,7 @@ class Prediction:
     repairs: Mapping[str, int] = field(default_factory=dict)
     prompt: str = ""
     group: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True)

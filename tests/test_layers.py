@@ -34,7 +34,7 @@ FLOORS = {
     3: ("tokens", "batches", "optim"),
     4: ("models",),  # and all below it
     5: ("checkpoint", "predict", "pairs", "apply", "check", "train", "pet"),
-    6: ("report", "compare"),
+    6: ("report", "compare", "lineup"),
     7: ("cli", "serve", "screen"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
