@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 from t2t import cli
 from t2t.compare import Comparison, compare, difference_rows, holm, mcnemar, paired, run_rows, score_blocks
+from t2t.config import Config
 from t2t.errors import UsageError
 from t2t.predict import write_predictions
+from t2t.runs import write_config
 from t2t.types import Prediction
 
 
@@ -360,3 +362,38 @@ def test_the_command_prints_three_tables_and_json(
     assert "22.7M" in shown and "90.0* [87.0, 93.0]" in shown and "+40.00" in shown and "2*" in shown
     assert "bare has no report" in shown
     assert max(map(len, shown.splitlines())) <= 120
+
+
+# -- which rows ------------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_joined_by_what_is_in_them_in_any_order(tmp_path: Path) -> None:
+    golds = [0, 1, 0, 1, 0]
+    first, second = rte([0, 1, 1, 0, 0], golds), rte([1, 1, 0, 1, 0], golds)
+    digests = ["aa", "bb", "cc", "bb", "dd"]  # two rows are the same
+    first = [replace(pred, row=row) for pred, row in zip(first, digests, strict=True)]
+    second = [replace(pred, row=row) for pred, row in zip(second, digests, strict=True)]
+    straight = compare([write(tmp_path / "a", first), write(tmp_path / "b", second)])
+    order = [4, 2, 1, 0, 3]  # another copy of the data: other uids, another order
+    moved = [replace(second[i], uid=f"glue/rte:validation:{at}") for at, i in enumerate(order)]
+    turned = compare([tmp_path / "a", write(tmp_path / "c", moved)])
+    assert [replace(one, run="") for one in turned.differences] == [
+        replace(one, run="") for one in straight.differences
+    ]
+    assert straight.differences[0].disagree == 3
+    old = [replace(pred, row="") for pred in moved]  # without digests the same uids have other gold answers
+    with pytest.raises(UsageError, match="another gold answer"):
+        compare([tmp_path / "a", write(tmp_path / "d", old)])
+
+
+def test_a_task_that_a_run_was_given_as_a_file_is_known_by_its_run(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    text = (Path(__file__).parents[1] / "task_prompts" / "glue" / "rte.yaml").read_text(encoding="utf-8")
+    mine.write_text(text.replace("task: glue/rte", "task: own/mine"), encoding="utf-8")
+    preds = [replace(pred, uid=pred.uid.replace("glue/rte", "own/mine")) for pred in rte([0, 1], [0, 0])]
+    folders = [write(tmp_path / name, preds) for name in ("a", "b")]
+    with pytest.raises(UsageError, match='no task "own/mine"'):
+        compare(folders)
+    for folder in folders:
+        write_config(folder, Config(task=(str(mine),), steps=1))
+    assert compare(folders).scores[0].task == "own/mine"
