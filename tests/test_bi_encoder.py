@@ -473,9 +473,20 @@ def test_what_it_cannot_answer_is_refused_before_training(
         opened(bert, **options).prepare({egs.task.name: egs}, training=True)
 
 
+def test_a_loss_that_is_asked_for_is_that_of_what_is_trained_on(bert: Path) -> None:
+    m, sets = opened(bert, pair_loss="softmax"), {"toy/pair": some(pairs())}
+    m.prepare({**sets, "toy/near": some(near(), split="validation")}, training=True)
+    assert all(float(text) <= 10 for text in m.write(some(near(), split="validation")[:]))
+    m = opened(bert, pair_loss="ranking")
+    m.prepare({"near": some(near(), split="validation"), "toy/near": some(near())}, training=True)
+    assert m.net.heads["toy/near"].kind == "ranking"
+
+
 def test_settings_and_rows_that_make_no_sense_are_refused(bert: Path) -> None:
     with pytest.raises(UsageError, match="pooler"):
         opened(bert, pooling="pooler")
+    with pytest.raises(UsageError, match="these have no weights"):
+        opened(bert, unfreeze_every=2).prepare({"toy/near": some(near())}, training=True)
     one = Examples(made("toy/first"), [{**row(0, "a dog", "toy/first"), "label": 1}] * 3, split="train")
     with pytest.raises(DataError, match="one class alone"):
         opened(bert).prepare({"toy/first": one}, training=True)
