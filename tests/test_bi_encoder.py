@@ -28,7 +28,7 @@ from t2t.models.bi_encoder import BiEncoder, contrast_loss, load, ranking_loss
 from t2t.models.sentences import Sentences, read_sentences
 from t2t.models.soft import soft_loss
 from t2t.report import pair_table, render
-from t2t.train import Watch, resume, train
+from t2t.train import Watch, dry_run, resume, train
 from t2t.types import Example, Piece, Task
 from tests.test_encoder import SENTENCES, SHAPES, examples, made, row, trained, write_model
 from tests.toy import assert_same, config, known, steps, write_rows
@@ -591,6 +591,8 @@ def test_a_run_that_is_broken_off_ends_as_one_that_is_not(
 
 def test_a_linear_probe_is_a_run(bert: Path, tasks: Path, tmp_path: Path) -> None:
     folder = tmp_path / "probe"
+    with pytest.raises(UsageError, match="no step to try"):
+        dry_run(settings(bert, None, task=("toy/start",), freeze="body"))
     train(settings(bert, folder, task=("toy/start",), freeze="body"))
     body = load_file(folder / "model" / "model.safetensors")
     assert_same({k: torch.from_numpy(v) for k, v in body.items()},
