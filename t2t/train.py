@@ -209,6 +209,8 @@ def dry_run(config: Config, *, watch: Watch | None = None) -> dict[str, Any]:
     """Do everything up to and with one step, keep nothing, and return its shapes, seconds and memory."""
     with tempfile.TemporaryDirectory() as folder:
         run = prepare(config.check_trainable(), Path(folder), _accelerator(), watch=watch)
+        if run.model.fits:
+            raise UsageError("the model learns at once: there is no step to try", fix="Leave out --dry-run.")
         egs = next(_batches(run))
         shapes = {name: tuple(t.shape) for name, t in run.model.batch(egs).tensors.items() if "segment" not in name}
         values = _step(run, egs)

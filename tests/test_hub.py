@@ -565,6 +565,14 @@ def test_a_model_is_fetched_without_its_code_and_then_asked_for_no_more(fake: Fa
     assert fake.requests == []
 
 
+def test_a_model_of_sentence_transformers_comes_with_its_pooling(fake: FakeHub, world: dict[str, Repo]) -> None:
+    more = {"modules.json": b"[]", "1_Pooling/config.json": b"{}", "1_Pooling/other.json": b"{}"}
+    world["some/sentences"] = Repo({"main": {**MODEL, **more}})
+    found = hub.fetch_model("some/sentences")
+    assert (found / "config.json").is_file() and (found / "modules.json").is_file()
+    assert [path.name for path in (found / "1_Pooling").iterdir()] == ["config.json"]
+
+
 def test_a_model_with_pickled_weights_only_is_refused(fake: FakeHub) -> None:
     assert "safetensors" in str(refused(lambda: hub.fetch_model("some/pickle"), "not_found"))
     assert not [path for path in fake.paths() if path.endswith(".bin")]

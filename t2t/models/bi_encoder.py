@@ -31,7 +31,7 @@ from t2t.examples import Examples
 from t2t.models import Loss, Options
 from t2t.models.encoder import Encoder, Network, key_of, load_heads, opened, task_of, write_heads
 from t2t.models.heads import Head, Purpose, as_purpose, gold
-from t2t.models.layout import ApartTokens, column_texts
+from t2t.models.layout import ApartTokens, Laid, column_texts
 from t2t.models.sentences import Sentences, read_sentences, write_sentences
 from t2t.types import Batch, Example
 
@@ -68,7 +68,7 @@ def contrast_loss(texts_NH: torch.Tensor, gold_N: torch.Tensor) -> torch.Tensor:
     units_NH = normalize(texts_NH.float(), dim=-1)
     one_P, other_P = torch.triu_indices(len(units_NH), len(units_NH), 1, device=units_NH.device)
     same_P = gold_N[one_P] == gold_N[other_P]
-    error_P = ((units_NH[one_P] * units_NH[other_P]).sum(-1) - same_P.float()).square()
+    error_P = ((units_NH @ units_NH.T)[one_P, other_P] - same_P.float()).square()
     means = [part_P.mean() for part_P in (error_P[same_P], error_P[~same_P]) if len(part_P)]
     return len(units_NH) * torch.stack(means).mean() if means else 0.0 * units_NH.sum()
 
@@ -219,7 +219,8 @@ class BiEncoder(Encoder):
         A number needs no training; everything else needs a head.
         """
         for egs in sets.values():
-            if self._kind(egs) in ("cosine", "ranking") and egs.task.answer == "number":
+            self._kind(egs)
+            if egs.task.answer == "number" and key_of(egs.task.name) not in self.net.heads:
                 self._make(key_of(egs.task.name), egs)
         super().prepare(sets, training=training)
         for egs in sets.values():
@@ -229,15 +230,22 @@ class BiEncoder(Encoder):
                 raise UsageError(f"its head takes {wants}, the prompt gives others", where=egs.task.name,
                                  fix="Choose another --prompt.")  # fmt: skip
         if training:
-            learns = any(p.requires_grad for p in self.net.parameters())
-            self.fits = not learns and bool(self._rows)
-            if not learns and not self.fits:
-                raise UsageError("nothing is left to learn: the body is frozen, and a cosine has no weights",
-                                 where="freeze", fix="Leave freeze=body out.")  # fmt: skip
+            self._check_learning()
+
+    def _check_learning(self) -> None:
+        """See whether it fits at once. Raise ``UsageError`` where there are no weights to learn, then or at first."""
+        learns, own = (any(p.requires_grad for p in part.parameters()) for part in (self.net, self.net.heads))
+        self.fits = not learns and bool(self._rows)
+        if not learns and not self.fits:
+            raise UsageError("nothing is left to learn: the body is frozen, and a cosine has no weights",
+                             where="freeze", fix="Leave freeze=body out.")  # fmt: skip
+        if self.options.unfreeze_every and not own:
+            raise UsageError("gradual unfreezing begins with the heads, and these have no weights",
+                             where="unfreeze_every", fix="Leave it out.")  # fmt: skip
 
     def _kind(self, egs: Examples) -> str:
         """Return what a task is learned by. Raise ``UsageError`` where the task or ``pair_loss`` allows nothing."""
-        task, asked = egs.task, self.options.pair_loss
+        task, asked = egs.task, self.options.pair_loss if egs.split == "train" else "auto"
         if task.answer not in ("choice", "number") or any(prompt.per_row for prompt in egs.prompts):
             answers = "choices of each row" if task.answer == "choice" else task.answer
             raise UsageError(f"a bi-encoder gives choices and numbers, not {answers}", where=task.name,
@@ -259,7 +267,7 @@ class BiEncoder(Encoder):
         if key in self.net.heads and self.options.pair_loss != "auto" and kind_of(self.net.heads[key]) != kind:
             del self.net.heads[key]
         super()._make(key, egs)
-        if egs.labelled and egs.split == "train" and kind_of(self.net.heads[key]) != "softmax" and egs[0].taught:
+        if kind_of(self.net.heads[key]) != "softmax" and egs[0].taught:
             raise UsageError("only a softmax over two texts learns from a teacher", where=egs.task.name)
         if isinstance(self.net.heads[key], Fitted):
             self._rows[key] = egs[:: -(-len(egs) // MOST_FITTED)]
@@ -270,7 +278,7 @@ class BiEncoder(Encoder):
     def _new(self, egs: Examples, purpose: Purpose, seed: int) -> torch.nn.Module:
         return new_head(self._kind(egs), purpose, self.net.body.config.hidden_size, self.options, seed)
 
-    def _lay_out(self, egs: Sequence[Example]) -> Any:
+    def _lay_out(self, egs: Sequence[Example]) -> list[Laid]:
         laid = self.tokens.lay_out(egs, [False] * len(egs))
         if self._keeping:
             self._keep(egs, laid)
