@@ -3,7 +3,8 @@
 Floor 4, below the family that is pretrained. Called with a batch's tensors each returns the loss of its objective: of
 each text the mean over its predicted tokens, times their number (``units_R``). What there is besides (next sentence,
 sentence order, replaced tokens times 50) is a mean over the text and counts times the same number, so that loss per
-unit is the sum of means that the papers minimise, exactly so for texts of one length. ``measure`` counts what is right.
+unit is the sum of means that the papers minimise, exactly so for texts of one length. ``measure`` counts what is right,
+``lm`` is the model that comes out.
 
 Shapes: R texts, S positions, N predicted tokens of all texts, P most predicted tokens of a text, V vocabulary.
 """
@@ -79,9 +80,14 @@ class Masked(torch.nn.Module):
 
     def __init__(self, lm: Any, dtype: torch.dtype, *, pairs: bool) -> None:
         super().__init__()
-        self.predictor, self.dtype, self.pairs = Predictor(lm), dtype, pairs
+        self.predictor, self.dtype = Predictor(lm), dtype
         own = pairs and lm.config.model_type in TWO_WAY
         self.second = torch.nn.Linear(lm.config.hidden_size, 2) if pairs and not own else None
+
+    @property
+    def lm(self) -> Any:
+        """The masked language model."""
+        return self.predictor.lm
 
     def _said(self, tensors: Tensors) -> Said:
         with autocast(tensors["source_RS"].device, self.dtype):
@@ -91,12 +97,11 @@ class Masked(torch.nn.Module):
     def forward(self, tensors: Tensors) -> torch.Tensor:
         """Return the loss, summed over the predicted tokens."""
         said = self._said(tensors)
-        total = _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
-        if said.pairs is not None:
-            total = (
-                total + (tensors["units_R"] * cross_entropy(said.pairs, tensors["second_R"], reduction="none")).sum()
-            )
-        return total
+        tokens = _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
+        if said.pairs is None:
+            return tokens
+        nats_R = cross_entropy(said.pairs, tensors["second_R"], reduction="none")
+        return tokens + (tensors["units_R"] * nats_R).sum()
 
     def measure(self, tensors: Tensors) -> Counter[str]:
         """Return sums over a batch: tokens, those right, their nats; pairs and those right."""
@@ -120,6 +125,11 @@ class Replaced(torch.nn.Module):
         generator.tie_weights()
         self.discriminator, self.predictor, self.dtype = discriminator, Predictor(generator), dtype
 
+    @property
+    def lm(self) -> Any:
+        """The discriminator."""
+        return self.discriminator
+
     def _said(self, tensors: Tensors) -> tuple[Said, torch.Tensor, torch.Tensor]:
         """Return what the generator says, and of all positions (R, S) the discriminator's logits and which are new."""
         labels_RS, source_RS = tensors["labels_RS"], tensors["source_RS"]
@@ -138,10 +148,8 @@ class Replaced(torch.nn.Module):
         mask_RS = tensors["mask_RS"].float()
         each_RS = binary_cross_entropy_with_logits(logits_RS, new_RS.float(), reduction="none")
         mean_R = (each_RS * mask_RS).sum(1) / mask_RS.sum(1)
-        return (
-            _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
-            + DISCRIMINATOR * (tensors["units_R"] * mean_R).sum()
-        )
+        tokens = _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
+        return tokens + DISCRIMINATOR * (tensors["units_R"] * mean_R).sum()
 
     def measure(self, tensors: Tensors) -> Counter[str]:
         """Return sums over a batch: the generator's tokens, and positions judged, those right, and those replaced."""

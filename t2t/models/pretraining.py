@@ -84,17 +84,10 @@ class Pretraining(ByStep):
         if objective != "plm" and tokenizer.mask_token_id is None:
             raise ModelError("the tokenizer has no mask token", where=folder, fix="Use another model.", code="M05")
         net, notes, fresh = _network(objective, self.folder, self.options)
-        main = (
-            net.discriminator
-            if isinstance(net, Replaced)
-            else net.lm
-            if isinstance(net, Permuted)
-            else net.predictor.lm
-        )
-        if len(tokenizer) > (rows := main.get_input_embeddings().num_embeddings):
+        if len(tokenizer) > (rows := net.lm.get_input_embeddings().num_embeddings):
             raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder,
                              code="M05")  # fmt: skip
-        if (limit := positions(main.base_model)) < self.options.max_input:
+        if (limit := positions(net.lm.base_model)) < self.options.max_input:
             notes.append(f"inputs of at most {limit} tokens")
         if self.options.dropout is not None:
             set_dropout(net, self.options.dropout)
@@ -177,13 +170,11 @@ class Pretraining(ByStep):
 
         A head for pairs that the architecture has not itself is left out: it is of no use afterwards.
         """
+        self.net.lm.save_pretrained(folder)
+        self.tokens.save(folder)
         if isinstance(self.net, Replaced):
-            self.net.discriminator.save_pretrained(folder)
             self.net.predictor.lm.save_pretrained(folder / GENERATOR)
             self.tokens.save(folder / GENERATOR)
-        else:
-            (self.net.lm if isinstance(self.net, Permuted) else self.net.predictor.lm).save_pretrained(folder)
-        self.tokens.save(folder)
 
 
 def _permuted(drawn: Sequence[Drawn]) -> dict[str, np.ndarray]:
@@ -238,13 +229,9 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Pretrainin
 def _network(objective: str, path: Path, options: Options) -> tuple[Network, list[str], bool]:
     """Return the network of an objective, notes on its weights, and whether they are all random."""
     import transformers
-    from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-    try:
-        shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # transformers raises many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+    shape = _shape(path)
     kind = shape.model_type
     if kind not in (fits := TYPES.get(objective, (*MODEL_FOR_MASKED_LM_MAPPING_NAMES,))):
         known = " or ".join(fits) if objective in TYPES else "masked language models"
@@ -268,11 +255,10 @@ def _network(objective: str, path: Path, options: Options) -> tuple[Network, lis
 
 def _generator(path: Path, shape: Any, options: Options) -> tuple[Any, list[str]]:
     """Return ELECTRA's generator: the one saved beside the discriminator, or a new one of a quarter of its width."""
-    from transformers import AutoConfig, ElectraForMaskedLM
+    from transformers import ElectraForMaskedLM
 
     if (path / GENERATOR).is_dir():
-        own = AutoConfig.from_pretrained(path / GENERATOR, trust_remote_code=False, local_files_only=True)
-        lm, notes, _ = _weights(ElectraForMaskedLM, path / GENERATOR, own, options)
+        lm, notes, _ = _weights(ElectraForMaskedLM, path / GENERATOR, _shape(path / GENERATOR), options)
         return lm, [f"generator: {note}" for note in notes]
     small = copy.deepcopy(shape)
     small.num_attention_heads = max(1, shape.num_attention_heads // SMALLER)
@@ -281,6 +267,16 @@ def _generator(path: Path, shape: Any, options: Options) -> tuple[Any, list[str]
     small.intermediate_size = max(1, shape.intermediate_size // SMALLER)
     torch.manual_seed(options.seed)
     return ElectraForMaskedLM(small), [f"a new generator of width {small.hidden_size}"]
+
+
+def _shape(path: Path) -> Any:
+    """Return the config of a directory."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # transformers raises many kinds
+        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
 
 
 def _weights(auto: Any, path: Path, shape: Any, options: Options) -> tuple[Any, list[str], bool]:
