@@ -36,6 +36,7 @@ from t2t.models import Options
 from t2t.models.pretraining import Pretraining, load
 from t2t.optim import settle
 from t2t.tasks import read_task
+from t2t.tasks import task as task_of
 from t2t.train import Watch, resume, train
 from t2t.types import Task
 from tests.test_encoder import WORDS, write_model
@@ -349,7 +350,9 @@ def test_words_that_are_more_than_fit_count_as_much_as_others(own: Path, made: d
         assert float(model.loss(batch).nats) == pytest.approx(float(found.loss), rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["roberta", "albert", "distilbert", "deberta", "deberta-v2", "electra", "modernbert"])
+@pytest.mark.parametrize(
+    "kind", ["roberta", "albert", "distilbert", "deberta", "deberta-v2", "electra", "modernbert", "mpnet"]
+)
 def test_every_architecture_is_pretrained_by_its_own_head(own: Path, tmp_path: Path, kind: str) -> None:
     folder = write_model(tmp_path / kind, kind, auto=AutoModelForMaskedLM)
     model, egs = ready(own, folder, "mlm")
@@ -481,7 +484,9 @@ def test_held_out_is_one_masking_and_measured_right(own: Path, made: dict[str, P
 
 
 def test_a_task_file_names_an_objective_there_is(tmp_path: Path) -> None:
-    assert read_task(write_task(tmp_path, "mlm")).objective == "mlm"
+    assert read_task(write_task(tmp_path, "mlm")).objective == "mlm" and task_of("glue/rte").objective == ""
+    corpus = task_of("pretraining/mlm:mine/texts:body")
+    assert (corpus.source.hub, corpus.columns["text"].origin) == ("mine/texts", "body")
     with pytest.raises(UsageError, match='"mlmm" is not an objective.*mean'):
         read_task(write_task(tmp_path, "mlmm"))
     with pytest.raises(UsageError, match="no answers to score"):
@@ -505,7 +510,7 @@ def test_objectives_are_not_mixed(own: Path, made: dict[str, Path], tmp_path: Pa
 
 def test_a_model_is_of_the_type_of_its_objective(own: Path, made: dict[str, Path]) -> None:
     for objective, other in (("rtd", "mlm"), ("plm", "mlm")):
-        with pytest.raises(UsageError, match=f"{objective} is for models of type"):
+        with pytest.raises(UsageError, match=f"{objective} is for .*, not for models of type bert"):
             ready(own, made[other], objective)
     with pytest.raises(UsageError, match="freeze is not for pretraining"):
         ready(own, made["mlm"], "mlm", freeze="body")

@@ -3,26 +3,22 @@
 Floor 4. Learns by steps in the same loop as everything else, from tasks with an ``objective`` (see `t2t.masking`); the
 architectures and their heads are transformers' own. There are no answers: what comes out is a directory to fine-tune.
 
-The loss of a text is the mean over its predicted tokens, times their number: summed nats. What an objective has
-besides (next sentence, sentence order, replaced tokens times 50) is a mean over the text and counts times the same
-number, so that loss per unit is the sum of means that the papers minimise, exactly so for texts of one length.
+What is drawn of a text is made in `t2t.models.corpus`, the networks and their losses are in `t2t.models.pretrained`.
 
-Shapes: R texts, S positions, N predicted tokens of all texts, P most predicted tokens of a text, V vocabulary.
+Shapes: R texts, S positions, P most predicted tokens of a text.
 """
 
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from t2t.batches import pad, plan
 from t2t.errors import ModelError, UsageError, visible
@@ -31,198 +27,17 @@ from t2t.masking import LABEL_NONE, hidden_from
 from t2t.models import ByStep, Loss, Options, family_of
 from t2t.models.body import OWN_WEIGHTS, positions, quiet
 from t2t.models.corpus import PAIRS, Corpus, CorpusTokens, Drawn
-from t2t.models.precision import autocast, dtype_of, set_dropout
+from t2t.models.precision import dtype_of, set_dropout
+from t2t.models.pretrained import TWO_WAY, Masked, Network, Permuted, Replaced
 from t2t.paths import models_folder
 from t2t.tokens import load_tokenizer
 from t2t.types import Batch, Example
 
-__all__ = ["Masked", "Permuted", "Pretraining", "Replaced", "load"]
+__all__ = ["Pretraining", "load"]
 
-TYPES = {"rtd": "electra", "plm": "xlnet"}  # the one model type that an objective is for
-TWO_WAY = ("bert", "albert")  # model types whose own pretraining class tells pairs
-SMALLER, WEIGHT = (
-    4,
-    50.0,
-)  # the generator's width is a quarter; the weight of the discriminator (Clark et al. 2020, 3.2)
+TYPES = {"rtd": ("electra",), "plm": ("xlnet",)}  # the model types of an objective that is not for all
+SMALLER = 4  # times: the generator's width is a quarter of the discriminator's (Clark et al. 2020, section 3.2)
 GENERATOR = "generator"  # the folder of ELECTRA's generator, in that of the discriminator
-
-Tensors = Mapping[str, torch.Tensor]
-
-
-# -- networks ----------------------------------------------------------------------------------------------------------
-
-
-class Said(NamedTuple):
-    """Logits of the predicted tokens (N, V), of pairs (R, 2) or None, and first vectors (R, H)."""
-
-    tokens: torch.Tensor
-    pairs: torch.Tensor | None
-    first: torch.Tensor
-
-
-class Predictor(torch.nn.Module):
-    """A masked language model that computes the logits of the predicted tokens alone.
-
-    The head is the architecture's own; what goes into it from the body is gathered on the way.
-    """
-
-    def __init__(self, lm: Any) -> None:
-        super().__init__()
-        self.lm = lm
-        takes = inspect.signature(lm.forward).parameters
-        self._typed = "token_type_ids" in takes and getattr(lm.config, "type_vocab_size", 2) > 1
-        self._wanted: torch.Tensor | None = None
-        self._first: torch.Tensor | None = None
-        lm.base_model.register_forward_hook(self._gather)
-
-    def _gather(self, body: Any, given: Any, out: Any) -> Any:
-        """Hand the head the predicted positions alone, as one row."""
-        hidden_RSH = out.last_hidden_state
-        self._first = hidden_RSH[:, 0]
-        if self._wanted is not None:
-            out.last_hidden_state = hidden_RSH[self._wanted][None]
-        return out
-
-    def forward(self, tensors: Tensors) -> Said:
-        """Return what is said of the tokens that have a label, in the order of rows and positions."""
-        typed = {"token_type_ids": tensors["kinds_RS"]} if self._typed else {}
-        self._wanted = tensors["labels_RS"] != LABEL_NONE
-        try:
-            out = self.lm(input_ids=tensors["source_RS"], attention_mask=tensors["mask_RS"], **typed)
-        finally:
-            self._wanted = None
-        tokens = out.get("prediction_logits", out.get("logits"))
-        pairs = out.get("seq_relationship_logits", out.get("sop_logits"))
-        assert self._first is not None
-        return Said(tokens[0].float(), None if pairs is None else pairs.float(), self._first.float())
-
-
-class Masked(torch.nn.Module):
-    """A masked language model, with ``pairs`` one that also tells them; called with tensors it returns summed nats."""
-
-    def __init__(self, lm: Any, dtype: torch.dtype, *, pairs: bool) -> None:
-        super().__init__()
-        self.predictor, self.dtype, self.pairs = Predictor(lm), dtype, pairs
-        own = pairs and lm.config.model_type in TWO_WAY
-        self.second = torch.nn.Linear(lm.config.hidden_size, 2) if pairs and not own else None
-
-    def _said(self, tensors: Tensors) -> Said:
-        with autocast(tensors["source_RS"].device, self.dtype):
-            said = self.predictor(tensors)
-        return said._replace(pairs=self.second(said.first)) if self.second is not None else said
-
-    def forward(self, tensors: Tensors) -> torch.Tensor:
-        """Return the loss, summed over the predicted tokens."""
-        said = self._said(tensors)
-        total = _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
-        if said.pairs is not None:
-            total = (
-                total + (tensors["units_R"] * cross_entropy(said.pairs, tensors["second_R"], reduction="none")).sum()
-            )
-        return total
-
-    def measure(self, tensors: Tensors) -> Counter[str]:
-        """Return sums over a batch: tokens, those right, their nats; pairs and those right."""
-        said = self._said(tensors)
-        found = _measured(tensors["labels_RS"], said.tokens)
-        if said.pairs is not None:
-            found["pairs"] += len(said.pairs)
-            found["pairs right"] += int((said.pairs.argmax(-1) == tensors["second_R"]).sum())
-        return found
-
-
-class Replaced(torch.nn.Module):
-    """ELECTRA: a generator fills tokens in, the discriminator tells which are not those of the text.
-
-    Both share their embeddings (Clark et al. 2020, section 3.2). A token that is filled in right counts as the text's.
-    """
-
-    def __init__(self, discriminator: Any, generator: Any, dtype: torch.dtype) -> None:
-        super().__init__()
-        generator.base_model.embeddings = discriminator.base_model.embeddings
-        generator.tie_weights()
-        self.discriminator, self.predictor, self.dtype = discriminator, Predictor(generator), dtype
-
-    def _said(self, tensors: Tensors) -> tuple[Said, torch.Tensor, torch.Tensor]:
-        """Return what the generator says, and of all positions (R, S) the discriminator's logits and which are new."""
-        labels_RS, source_RS = tensors["labels_RS"], tensors["source_RS"]
-        chosen_RS = labels_RS != LABEL_NONE
-        with autocast(source_RS.device, self.dtype):
-            said = self.predictor(tensors)
-            drawn_N = torch.multinomial(said.tokens.detach().softmax(-1), 1)[:, 0]
-            text_RS = torch.where(chosen_RS, labels_RS, source_RS)
-            filled_RS = text_RS.masked_scatter(chosen_RS, drawn_N)
-            out = self.discriminator(filled_RS, tensors["mask_RS"], tensors["kinds_RS"])
-        return said, out.logits.float(), filled_RS != text_RS
-
-    def forward(self, tensors: Tensors) -> torch.Tensor:
-        """Return the loss of the generator, and 50 times that of the discriminator (a mean over each text)."""
-        said, logits_RS, new_RS = self._said(tensors)
-        mask_RS = tensors["mask_RS"].float()
-        each_RS = binary_cross_entropy_with_logits(logits_RS, new_RS.float(), reduction="none")
-        mean_R = (each_RS * mask_RS).sum(1) / mask_RS.sum(1)
-        return (
-            _by_text(tensors["labels_RS"], said.tokens, tensors["units_R"])
-            + WEIGHT * (tensors["units_R"] * mean_R).sum()
-        )
-
-    def measure(self, tensors: Tensors) -> Counter[str]:
-        """Return sums over a batch: the generator's tokens, and positions judged, those right, and those replaced."""
-        said, logits_RS, new_RS = self._said(tensors)
-        there_RS = tensors["mask_RS"].bool()
-        found = _measured(tensors["labels_RS"], said.tokens)
-        found["judged"] += int(there_RS.sum())
-        found["judged right"] += int((((logits_RS > 0) == new_RS) & there_RS).sum())
-        found["replaced"] += int((new_RS & there_RS).sum())
-        return found
-
-
-class Permuted(torch.nn.Module):
-    """XLNet: tokens predicted in a random order by the second stream of attention, which does not see them."""
-
-    def __init__(self, lm: Any, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.lm, self.dtype = lm, dtype
-
-    def _said(self, tensors: Tensors) -> torch.Tensor:
-        """Return the logits of the predicted tokens (N, V)."""
-        mask_RS = tensors["mask_RS"]
-        with autocast(mask_RS.device, self.dtype):
-            out = self.lm(
-                input_ids=tensors["source_RS"], attention_mask=mask_RS.float(), token_type_ids=tensors["kinds_RS"],
-                perm_mask=tensors["hidden_RSS"].float(), target_mapping=tensors["targets_RPS"].float(), use_mems=False,
-            )  # fmt: skip
-        logits_NV: torch.Tensor = out.logits[tensors["labels_RP"] != LABEL_NONE].float()
-        return logits_NV
-
-    def forward(self, tensors: Tensors) -> torch.Tensor:
-        """Return the loss, summed over the predicted tokens."""
-        return _by_text(tensors["labels_RP"], self._said(tensors), tensors["units_R"])
-
-    def measure(self, tensors: Tensors) -> Counter[str]:
-        """Return sums over a batch: tokens, those right, their nats."""
-        return _measured(tensors["labels_RP"], self._said(tensors))
-
-
-Network = Masked | Replaced | Permuted
-
-
-def _by_text(labels: torch.Tensor, logits_NV: torch.Tensor, units_R: torch.Tensor) -> torch.Tensor:
-    """Return the summed nats: of each text the mean over its labels (R, S or P), times its units.
-
-    Only whole words may be fewer or more than the units.
-    """
-    there = labels != LABEL_NONE
-    weight_N = (units_R / there.sum(1))[there.nonzero()[:, 0]]
-    return (weight_N * cross_entropy(logits_NV, labels[there], reduction="none")).sum()
-
-
-def _measured(labels: torch.Tensor, logits_NV: torch.Tensor) -> Counter[str]:
-    """Return how many tokens were predicted, how many of them right, and their nats."""
-    gold_N = labels[labels != LABEL_NONE]
-    right = int((logits_NV.argmax(-1) == gold_N).sum())
-    nats = float(cross_entropy(logits_NV, gold_N, reduction="sum"))
-    return Counter({"tokens": len(gold_N), "right": right, "nats": nats})  # type: ignore[dict-item]
 
 
 # -- the family --------------------------------------------------------------------------------------------------------
@@ -269,17 +84,10 @@ class Pretraining(ByStep):
         if objective != "plm" and tokenizer.mask_token_id is None:
             raise ModelError("the tokenizer has no mask token", where=folder, fix="Use another model.", code="M05")
         net, notes, fresh = _network(objective, self.folder, self.options)
-        main = (
-            net.discriminator
-            if isinstance(net, Replaced)
-            else net.lm
-            if isinstance(net, Permuted)
-            else net.predictor.lm
-        )
-        if len(tokenizer) > (rows := main.get_input_embeddings().num_embeddings):
+        if len(tokenizer) > (rows := net.lm.get_input_embeddings().num_embeddings):
             raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder,
                              code="M05")  # fmt: skip
-        if (limit := positions(main.base_model)) < self.options.max_input:
+        if (limit := positions(net.lm.base_model)) < self.options.max_input:
             notes.append(f"inputs of at most {limit} tokens")
         if self.options.dropout is not None:
             set_dropout(net, self.options.dropout)
@@ -362,13 +170,11 @@ class Pretraining(ByStep):
 
         A head for pairs that the architecture has not itself is left out: it is of no use afterwards.
         """
+        self.net.lm.save_pretrained(folder)
+        self.tokens.save(folder)
         if isinstance(self.net, Replaced):
-            self.net.discriminator.save_pretrained(folder)
             self.net.predictor.lm.save_pretrained(folder / GENERATOR)
             self.tokens.save(folder / GENERATOR)
-        else:
-            (self.net.lm if isinstance(self.net, Permuted) else self.net.predictor.lm).save_pretrained(folder)
-        self.tokens.save(folder)
 
 
 def _permuted(drawn: Sequence[Drawn]) -> dict[str, np.ndarray]:
@@ -423,16 +229,14 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Pretrainin
 def _network(objective: str, path: Path, options: Options) -> tuple[Network, list[str], bool]:
     """Return the network of an objective, notes on its weights, and whether they are all random."""
     import transformers
-    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-    try:
-        shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # transformers raises many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+    shape = _shape(path)
     kind = shape.model_type
-    if TYPES.get(objective, kind) != kind:
-        raise UsageError(f"the objective {objective} is for models of type {TYPES[objective]}, not {visible(kind)}",
-                         where=str(path), fix="Use the objective mlm, or another model.")  # fmt: skip
+    if kind not in (fits := TYPES.get(objective, (*MODEL_FOR_MASKED_LM_MAPPING_NAMES,))):
+        known = " or ".join(fits) if objective in TYPES else "masked language models"
+        raise UsageError(f"the objective {objective} is for {known}, not for models of type {visible(kind)}",
+                         where=str(path), fix="Give another model, or another objective.")  # fmt: skip
     if objective == "plm":
         lm, notes, fresh = _weights(transformers.XLNetLMHeadModel, path, shape, options)
         return Permuted(lm, dtype_of(options.precision, lm)), notes, fresh
@@ -451,11 +255,10 @@ def _network(objective: str, path: Path, options: Options) -> tuple[Network, lis
 
 def _generator(path: Path, shape: Any, options: Options) -> tuple[Any, list[str]]:
     """Return ELECTRA's generator: the one saved beside the discriminator, or a new one of a quarter of its width."""
-    from transformers import AutoConfig, ElectraForMaskedLM
+    from transformers import ElectraForMaskedLM
 
     if (path / GENERATOR).is_dir():
-        own = AutoConfig.from_pretrained(path / GENERATOR, trust_remote_code=False, local_files_only=True)
-        lm, notes, _ = _weights(ElectraForMaskedLM, path / GENERATOR, own, options)
+        lm, notes, _ = _weights(ElectraForMaskedLM, path / GENERATOR, _shape(path / GENERATOR), options)
         return lm, [f"generator: {note}" for note in notes]
     small = copy.deepcopy(shape)
     small.num_attention_heads = max(1, shape.num_attention_heads // SMALLER)
@@ -464,6 +267,16 @@ def _generator(path: Path, shape: Any, options: Options) -> tuple[Any, list[str]
     small.intermediate_size = max(1, shape.intermediate_size // SMALLER)
     torch.manual_seed(options.seed)
     return ElectraForMaskedLM(small), [f"a new generator of width {small.hidden_size}"]
+
+
+def _shape(path: Path) -> Any:
+    """Return the config of a directory."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # transformers raises many kinds
+        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
 
 
 def _weights(auto: Any, path: Path, shape: Any, options: Options) -> tuple[Any, list[str], bool]:
@@ -504,5 +317,6 @@ def _notes(lm: Any, info: Mapping[str, Any], folder: str) -> list[str]:
         if keys:
             raise ModelError(f"{len(keys)} {kind} tensors: {visible(', '.join(sorted(keys)[:10]))}", where=folder,
                              fix="The weights do not belong to this config.", code="M02")  # fmt: skip
-    said = {"new and random": missing, "left out": surplus - {key for key in surplus if key.endswith("position_ids")}}
-    return [f"{what}: {', '.join(sorted({key.split('.')[0] for key in keys}))}" for what, keys in said.items() if keys]
+    new = sorted({".".join(key.split(".")[:2]) for key in missing})
+    left = sorted({key.split(".")[0] for key in surplus if not key.endswith("position_ids")})
+    return [f"{what}: {', '.join(names)}" for what, names in (("new and random", new), ("left out", left)) if names]
