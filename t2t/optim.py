@@ -106,6 +106,7 @@ RECIPES: dict[str, tuple[float, str, int]] = {
 TUNING: dict[str, tuple[str, float]] = {
     "encoder": ("adamw", 5e-5),  # Devlin et al. 2019, section A.3
     "causal": ("adamw", 5e-5),
+    "warm": ("adamw", 1e-4),  # between BERT's rate and what its new cross-attention wants (docs/warm.md)
 }
 HEADS_ALONE = 1e-3  # the rate where an encoder's body is frozen
 

@@ -218,7 +218,7 @@ def prepare(
     model = model or models.build(place, options(config))
     model.prepare({**found.score, **found.train}, training=True)
     model.module.to(accelerator.device)
-    config = settle(config, fresh=model.fresh, family=place.family)
+    config = settle(config, fresh=model.fresh, family=model.recipe)
     notes = [*found.notes, f"weights from {model.origin}", *check(model, found, config)]
     sizes = _sizes(model, found, watch)
     mixture = mixtures.mixture(found.mix, {name: egs.size for name, egs in found.train.items()})
