@@ -77,9 +77,17 @@ class WarmTokens(Tokens):
         return [self._answer(self._own(row), eg) for row, eg in zip(rows, egs, strict=True)]
 
     def decode(self, rows: Iterable[Iterable[int]]) -> list[str]:
-        """Return the text of each row up to its end of sequence, with English spacing where the vocabulary has none."""
-        texts = super().decode(rows)
-        return [spaced(text) for text in texts] if self._pieces else texts
+        """Return the text of each row up to its end of sequence, with English spacing where the vocabulary has none.
+
+        The pieces of words are joined here: the tokenizer's own decoder may write "don't" for "do not".
+        """
+        if not self._pieces:
+            return super().decode(rows)
+        return [spaced(self._joined(self._own(row))) for row in rows]
+
+    def _joined(self, ids: Sequence[int]) -> str:
+        """Return the words of WordPiece's ids, a space between them."""
+        return " ".join(self.tokenizer.convert_ids_to_tokens(list(ids))).replace(" ##", "")
 
     def _own(self, row: Iterable[int]) -> tuple[int, ...]:
         """Return the ids of a text, without what frames it."""
@@ -119,7 +127,7 @@ class WarmTokens(Tokens):
         while at < len(ids):
             here = [end for end in ends if at < end <= at + longest and ids[at:end] in atoms]
             end = here[-1] if here else next(end for end in ends if end > at)
-            word = atoms.get(ids[at:end]) or super().decode([ids[at:end]])[0]
+            word = atoms.get(ids[at:end]) or self._joined(ids[at:end])
             text += word if not text or (here and word != "/" and word[0] in "/;") else f" {word}"
             at = end
         return text
@@ -131,7 +139,8 @@ class WarmTokens(Tokens):
 
 _SPACING = [
     (re.compile(r"^([-+]) (?=\d)"), r"\1"),
-    (re.compile(r"(?<=\d) ([.,:/-]) (?=\d)"), r"\1"),
+    (re.compile(r"(?<=\d) ([.:/-]) (?=\d)"), r"\1"),
+    (re.compile(r"(?<=\d) , (?=\d{3}\b)"), ","),
     (re.compile(r"(?<=\w) ([_'’/-]) (?=\w)"), r"\1"),
     (re.compile(r" (?=[.,;:!?)%])"), ""),
     (re.compile(r"(?<=[($]) "), ""),
