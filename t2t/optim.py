@@ -108,6 +108,12 @@ TUNING: dict[str, tuple[str, float]] = {
     "causal": ("adamw", 5e-5),
     "warm": ("adamw", 1e-4),  # between BERT's rate and what its new cross-attention wants (docs/warm.md)
 }
+# What suits an adapter's weights, which are new: about ten times the rate of all weights.
+ADAPTED: dict[str, tuple[str, float]] = {
+    "lora": ("adamw", 5e-4),  # Hu et al. 2022, table 9
+    "ia3": ("adamw", 3e-3),  # Liu et al. 2022, section 3.3 (there with Adafactor)
+    "prompt": ("adamw", 3e-2),  # peft's examples; Lester et al. 2021 take 0.3 with Adafactor
+}
 HEADS_ALONE = 1e-3  # the rate where an encoder's body is frozen
 
 
@@ -119,8 +125,11 @@ def settle(config: Config, *, fresh: bool, family: str = "seq2seq") -> Config:
     name = config.optimizer
     if name == "auto":
         name = "rms_adamw" if fresh else TUNING.get(family, ("adafactor", 0.0))[0]
+        name = ADAPTED[config.adapter][0] if config.adapter in ADAPTED else name
     lr, schedule, warmup = RECIPES[_known(name)]
-    if not fresh and family in TUNING and name == TUNING[family][0]:
+    if config.adapter in ADAPTED:
+        lr = ADAPTED[config.adapter][1] if name == ADAPTED[config.adapter][0] else lr
+    elif not fresh and family in TUNING and name == TUNING[family][0]:
         lr = HEADS_ALONE if "body" in config.freeze.split(",") else TUNING[family][1]
     return replace(
         config,

@@ -89,8 +89,11 @@ def load_tokenizer(folder: str, **kwargs: Any) -> Any:
 class Tokens:
     """A tokenizer with limits in tokens, and the tally of what it did.
 
-    ``max_input`` and ``max_target`` count the end-of-sequence token.
+    ``max_input`` and ``max_target`` count the end-of-sequence token. ``lead`` are ids that stand before every input of
+    an example, beside that limit.
     """
+
+    lead: tuple[int, ...] = ()
 
     def __init__(self, tokenizer: Any, *, max_input: int = 512, max_target: int = 128) -> None:
         self.tokenizer = tokenizer
@@ -143,6 +146,7 @@ class Tokens:
             if len(sources[i]) > self.max_input:
                 sources[i] = self.ids(["".join(p.text for p in self.shorten(eg))], sentinels=eg.sentinels)[0]
                 tally.inputs_cut += 1
+            sources[i] = np.array([*self.lead, *sources[i]], np.int32) if self.lead else sources[i]
             targets[i] = self._limit(eg, targets[i], tally, cut_targets) if eg.target else targets[i][:0]
             tally.input_tokens += len(sources[i])
             tally.target_tokens += len(targets[i])

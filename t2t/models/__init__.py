@@ -74,6 +74,11 @@ class ByStep:
         """Do nothing: what learns at the first step learns at every step."""
 
     @property
+    def trunk(self) -> Any:
+        """The Hugging Face module, which adapters go into (`t2t.models.adapters`)."""
+        return self.net
+
+    @property
     def recipe(self) -> str:
         """The name of the optimiser and rate that suit it (`t2t.optim.TUNING`): its family's."""
         return self.family
@@ -201,6 +206,8 @@ FAMILIES: dict[str, str] = {
 }
 
 WARM = "encoder-decoder"  # the model type of an encoder-decoder that was put together (t2t.models.warm)
+ADAPTER = "adapter_config.json"  # in a directory of peft's
+VIRTUAL = "virtual_tokens.safetensors"  # beside a model whose inputs begin with virtual tokens (t2t.models.adapters)
 
 # The prompts that a family takes where none is asked for, in order; else each task's first.
 PREFERRED: dict[str, tuple[str, ...]] = {"encoder": ("plain",), "causal": ("gpt",), "baseline": ("plain",)}
@@ -226,7 +233,11 @@ def build(place: Place, options: Options) -> Model:
     """Load the model that `find` found."""
     warm = place.family == "seq2seq" and place.config.get("model_type") == WARM
     module = "t2t.models.warm" if warm else FAMILIES[place.family]
-    return importlib.import_module(module).load(place.folder, place.config, options)
+    model: Model = importlib.import_module(module).load(place.folder, place.config, options)
+    virtual = bool(place.folder) and (Path(place.folder) / VIRTUAL).is_file()
+    if virtual or "adapter" in place.config or options.adapter != "off":
+        importlib.import_module("t2t.models.adapters").attach(model, options, place)
+    return model
 
 
 def find(name: str, family: str | None = None) -> Place:
@@ -238,7 +249,10 @@ def find(name: str, family: str | None = None) -> Place:
     file = Path(name)
     gguf = file.suffix == ".gguf" and file.is_file()
     folder = file.parent if gguf else _folder(name)
-    config = {"gguf": file.name} if gguf else _config(folder)
+    config: dict[str, Any] = {"gguf": file.name} if gguf else {}
+    if not gguf and (folder / ADAPTER).is_file() and not (folder / "config.json").is_file():
+        config, folder = {"adapter": str(folder)}, _base(folder / ADAPTER)
+    config = config if gguf else {**_config(folder), **config}
     wanted = family or family_of(config, folder)
     if wanted not in FAMILIES:
         raise UsageError(
@@ -246,6 +260,17 @@ def find(name: str, family: str | None = None) -> Place:
             fix=f"Families: {', '.join(FAMILIES)}.{did_you_mean(wanted, FAMILIES)}",
         )
     return Place(str(folder), config, wanted)
+
+
+def _base(path: Path) -> Path:
+    """Return where the model is that a directory of peft's adapts."""
+    try:
+        name = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"not readable: {visible(error)}", where=str(path), code="M01") from None
+    if not isinstance(name, str) or not name:
+        raise ModelError("it names no base model", where=str(path), fix="Set base_model_name_or_path.", code="M01")
+    return _folder(name)
 
 
 def _warm(name: str, family: str | None) -> Place:

@@ -21,6 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 from t2t.batches import pack, pad, plan
 from t2t.errors import ModelError, UsageError, visible
 from t2t.models import ByStep, Loss, Options
+from t2t.models.adapters import whole
 from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.paths import models_folder
 from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
@@ -199,7 +200,8 @@ class Seq2Seq(ByStep):
 
     def save(self, folder: Path) -> None:
         """Write config, safetensors and tokenizer; `from_pretrained` opens the folder without t2t."""
-        self.net.save_pretrained(folder)
+        with whole(self.net, folder):
+            self.net.save_pretrained(folder)
         self.tokens.save(folder)
 
 

@@ -22,6 +22,7 @@ import torch
 
 from t2t.errors import ModelError, UsageError, visible
 from t2t.models import WARM, Options
+from t2t.models.adapters import whole
 from t2t.models.body import load_body, positions, quiet
 from t2t.models.precision import set_dropout
 from t2t.models.seq2seq import Seq2Seq, check_tensors, check_vocabulary
@@ -187,7 +188,8 @@ class Warm(Seq2Seq):
         """Write an ordinary `EncoderDecoderModel`: shared weights are written twice, and which they are beside them."""
         for config in (self.net.config, self.net.config.encoder, self.net.config.decoder):
             config._name_or_path = ""
-        self.net.save_pretrained(folder, state_dict={k: v.clone() for k, v in self.net.state_dict().items()})
+        with whole(self.net, folder):
+            self.net.save_pretrained(folder, state_dict={k: v.clone() for k, v in self.net.state_dict().items()})
         self.tokens.save(folder)
         (folder / STATE).write_text(json.dumps({"share": self.share}) + "\n", encoding="utf-8")
 
@@ -254,6 +256,9 @@ def _begin(paths: list[Path], tokens: WarmTokens, options: Options) -> Warm:
     """Put an encoder-decoder together; what is new is drawn from the seed."""
     from transformers import EncoderDecoderConfig, EncoderDecoderModel
 
+    if options.adapter != "off":
+        raise UsageError("the cross-attention is new and has to be trained whole", where="adapter",
+                         fix="Train without an adapter first, then the saved model with one.")  # fmt: skip
     if len(paths) > 1:
         _check_pair(tokens, paths, options)
     torch.manual_seed(options.seed)
