@@ -109,10 +109,17 @@ TUNING: dict[str, tuple[str, float]] = {
     "bi_encoder": ("adamw", 2e-5),  # Reimers and Gurevych 2019, section 3.1
     "cloze": ("adamw", 1e-5),  # Schick and Schütze 2021, Exploiting Cloze Questions, appendix B
     "pretraining": ("adamw", 1e-4),  # Devlin et al. 2019, section A.2
+    "warm": ("adamw", 1e-4),  # between BERT's rate and what its new cross-attention wants (docs/warm.md)
 }
 # The same of a family that has its own way of training from scratch; text-to-text takes nanoT5's.
 FROM_SCRATCH: dict[str, tuple[str, float]] = {
     "pretraining": ("adamw", 5e-4),  # ELECTRA-Small: Clark et al. 2020, appendix A
+}
+# What suits an adapter's weights, which are new: about ten times the rate of all weights.
+ADAPTED: dict[str, tuple[str, float]] = {
+    "lora": ("adamw", 5e-4),  # Hu et al. 2022, table 9
+    "ia3": ("adamw", 3e-3),  # Liu et al. 2022, section 3.3 (there with Adafactor)
+    "prompt": ("adamw", 3e-2),  # peft's examples; Lester et al. 2021 take 0.3 with Adafactor
 }
 HEADS_ALONE = 1e-3  # the rate where an encoder's body is frozen
 
@@ -123,12 +130,13 @@ def settle(config: Config, *, fresh: bool, family: str = "seq2seq") -> Config:
     A warm-up that is not given takes at most a tenth of the steps.
     """
     name = config.optimizer
-    own = FROM_SCRATCH if fresh else TUNING
-    usual = own.get(family, ("rms_adamw" if fresh else "adafactor", 0.0))
+    own = ADAPTED if config.adapter in ADAPTED else FROM_SCRATCH if fresh else TUNING
+    usual = own.get(config.adapter if own is ADAPTED else family, ("rms_adamw" if fresh else "adafactor", 0.0))
     name = usual[0] if name == "auto" else name
     lr, schedule, warmup = RECIPES[_known(name)]
-    if family in own and name == usual[0]:
-        lr = HEADS_ALONE if "body" in config.freeze.split(",") else usual[1]
+    if usual[1] and name == usual[0]:
+        alone = own is not ADAPTED and "body" in config.freeze.split(",")
+        lr = HEADS_ALONE if alone else usual[1]
     return replace(
         config,
         optimizer=name,

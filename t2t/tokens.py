@@ -89,8 +89,11 @@ def load_tokenizer(folder: str, **kwargs: Any) -> Any:
 class Tokens:
     """A tokenizer with limits in tokens, and the tally of what it did.
 
-    ``max_input`` and ``max_target`` count the end-of-sequence token.
+    ``max_input`` and ``max_target`` count the end-of-sequence token. ``lead`` are ids that stand before every input of
+    an example, beside that limit.
     """
+
+    lead: tuple[int, ...] = ()
 
     def __init__(self, tokenizer: Any, *, max_input: int = 512, max_target: int = 128) -> None:
         self.tokenizer = tokenizer
@@ -143,6 +146,7 @@ class Tokens:
             if len(sources[i]) > self.max_input:
                 sources[i] = self.ids(["".join(p.text for p in self.shorten(eg))], sentinels=eg.sentinels)[0]
                 tally.inputs_cut += 1
+            sources[i] = np.array([*self.lead, *sources[i]], np.int32) if self.lead else sources[i]
             targets[i] = self._limit(eg, targets[i], tally, cut_targets) if eg.target else targets[i][:0]
             tally.input_tokens += len(sources[i])
             tally.target_tokens += len(targets[i])
@@ -280,6 +284,10 @@ class Tokens:
             bare.append([i for i in ids if i not in self._frame])
         return [self.tokenizer.decode(ids, clean_up_tokenization_spaces=False) if ids else "" for ids in bare]
 
+    def answers(self, rows: Sequence[Iterable[int]], egs: Sequence[Example]) -> list[str]:
+        """Return what rows of ids say in answer to ``egs``: their text, whatever was asked."""
+        return self.decode(rows)
+
     # -- audit ---------------------------------------------------------------------------------------------------
 
     def audit(self, task: str, prompt: Prompt, targets: Sequence[str] = ()) -> list[str]:
@@ -290,7 +298,9 @@ class Tokens:
         where = f"{task} prompt {prompt.name}"
         choices = () if prompt.per_row else prompt.choices  # those of each row are seen as targets
         spelt = self.ids(choices, target=True)
-        for choice, ids, back in zip(choices, spelt, self.decode(spelt), strict=True):
+        known = tuple(targets) if prompt.per_row else choices
+        asked = Example("", task, prompt.name, (), "", choices=known, format=prompt.format)
+        for choice, ids, back in zip(choices, spelt, self.answers(spelt, [asked] * len(spelt)), strict=True):
             if back != choice or (self.unk is not None and (ids == self.unk).any()):
                 raise UsageError(
                     f'the vocabulary turns the choice "{visible(choice)}" into "{visible(back)}"',
@@ -303,7 +313,8 @@ class Tokens:
             if len(x) < len(y) and (x[:-1] == y[: len(x) - 1]).all()
         ]
         how = prompt.format == "sentinels"
-        backs = self.decode(self.ids(targets, target=True, sentinels=how))
+        said = self.ids(targets, target=True, sentinels=how)
+        backs = self.answers(said, [asked] * len(said))
         if how:  # white space around sentinels is the decoder's
             targets, backs = ["".join(t.split()) for t in targets], ["".join(t.split()) for t in backs]
         changed = [(t, back) for t, back in zip(targets, backs, strict=True) if back != t]

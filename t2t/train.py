@@ -30,7 +30,7 @@ from t2t.checkpoint import State
 from t2t.config import CHANGEABLE, Config
 from t2t.errors import CheckpointError, NonFiniteError, Stopped, UsageError
 from t2t.mixtures import Stream
-from t2t.models import Model
+from t2t.models import Model, adapters
 from t2t.optim import optimizer as make_optimizer
 from t2t.optim import rate, settle
 from t2t.pairs import pair_costs
@@ -251,8 +251,9 @@ def prepare(
     model = model or models.build(place, options(config))
     model.prepare({**found.score, **found.train}, training=True)
     model.module.to(accelerator.device)
-    config = settle(config, fresh=model.fresh, family=place.family)
+    config = settle(config, fresh=model.fresh, family=model.recipe)
     notes = [*found.notes, f"weights from {model.origin}", *check(model, found, config)]
+    notes += [line] if (line := adapters.note(model.net, config)) else []
     sizes = _sizes(model, found, watch)
     mixture = mixtures.mixture(found.mix, {name: egs.size for name, egs in found.train.items()})
     stream = Stream({name: len(egs) for name, egs in found.train.items()}, mixture.rates, config.seed)
@@ -668,6 +669,7 @@ def _cost(run: Run, eval_seconds: float, answered: int) -> dict[str, Any]:
     """Return what the run cost: parameters, seconds, tokens, peak memory in MB."""
     return {
         "parameters": sum(p.numel() for p in run.model.net.parameters()),
+        "trainable_parameters": adapters.trainable(run.model.net),
         "train_seconds": round(run.state.seconds, 1),
         "train_tokens": run.state.input_tokens + run.state.target_tokens,
         "eval_seconds": round(eval_seconds, 1),

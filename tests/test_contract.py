@@ -38,11 +38,17 @@ def cases() -> list[Case]:
     encoders = list(test_encoder.SHAPES)
     return [
         *(Case("seq2seq", kind, toy.write_model) for kind in toy.SHAPES),
+        Case("seq2seq", "warm", warm),
         *(Case("causal", kind, test_causal.write_model) for kind in test_causal.KINDS),
         *(Case("encoder", kind, test_encoder.write_model) for kind in encoders),
         *(Case("bi_encoder", kind, test_encoder.write_model) for kind in encoders),
         *(Case("cloze", kind, masked, cloze=True) for kind in encoders if kind != "xlnet"),
     ]
+
+
+def warm(folder: Path, kind: str) -> str:
+    """Write a tiny BERT to warm-start an encoder-decoder from; return what names that."""
+    return f"warm:{test_encoder.write_model(folder, 'bert')}"
 
 
 def masked(folder: Path, kind: str) -> None:

@@ -63,7 +63,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 WORDS = ["anna", "bob", "met", "paris", "rained", "it", "the", "cat", "sat", "is", "in", "new", "york", "and", "dog"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-MARKS = ".,:;!?[]<>/|-'\"0123456789"
+MARKS = ".,:;!?[]<>/|-'\"_0123456789"
 
 
 def tokenizer(kind: str) -> Any:

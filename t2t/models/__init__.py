@@ -55,6 +55,7 @@ class ByStep:
     """What families that learn by steps have in common; each says otherwise where it does otherwise."""
 
     fits = False
+    family: str
     net: Any
 
     @property
@@ -71,6 +72,16 @@ class ByStep:
 
     def thaw(self, step: int) -> None:
         """Do nothing: what learns at the first step learns at every step."""
+
+    @property
+    def trunk(self) -> Any:
+        """The Hugging Face module, which adapters go into (`t2t.models.adapters`)."""
+        return self.net
+
+    @property
+    def recipe(self) -> str:
+        """The name of the optimiser and rate that suit it (`t2t.optim.TUNING`): its family's."""
+        return self.family
 
     def fit(self, sets: Mapping[str, Examples]) -> None:
         """Not to be called: it learns by steps."""
@@ -90,7 +101,8 @@ class Model(Protocol):
 
     ``generates``: whether it writes free text; one that does not answers choices by ranking them. ``fits``: whether it
     learns by `fit` at once and not by steps. ``fresh``: whether its weights are random. ``net`` is what is optimised
-    and kept in a checkpoint; ``module(tensors)`` is its summed loss.
+    and kept in a checkpoint; ``module(tensors)`` is its summed loss. ``recipe`` names the optimiser and rate that suit
+    it.
     """
 
     family: str
@@ -101,6 +113,10 @@ class Model(Protocol):
     fresh: bool
     module: torch.nn.Module
     net: torch.nn.Module
+
+    @property
+    def recipe(self) -> str:
+        """The name of what suits it in `t2t.optim.TUNING`."""
 
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Get ready for every set that will be trained on or scored; raise ``UsageError`` for what it cannot do."""
@@ -146,8 +162,9 @@ class Options:
     ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation. ``pooling``,
     ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an encoder's, ``pair_loss`` a
     bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's; ``vectors`` a baseline's;
-    ``decoder_layers`` and ``share`` a warm-started one's. ``adapter``, ``adapter_rank`` and ``virtual_tokens`` say what
-    is trained in place of all weights; ``soft_temperature`` and ``soft_weight`` how a teacher's scores are learned.
+    ``decoder_layers`` (how many of the decoder's are copied, from below; None: all) and ``share`` a warm-started one's.
+    ``adapter``, ``adapter_rank`` and ``virtual_tokens`` say what is trained in place of all weights;
+    ``soft_temperature`` and ``soft_weight`` how a teacher's scores are learned.
     """
 
     max_input: int = 512
@@ -200,6 +217,9 @@ FAMILIES: dict[str, str] = {
 
 # What a family saves beside a model, by which it is known again.
 MARKS = {"t2t_pairs.json": "bi_encoder", "t2t_cloze.json": "cloze", "t2t_heads.json": "encoder"}
+WARM = "encoder-decoder"  # the model type of an encoder-decoder that was put together (t2t.models.warm)
+ADAPTER = "adapter_config.json"  # in a directory of peft's
+VIRTUAL = "virtual_tokens.safetensors"  # beside a model whose inputs begin with virtual tokens (t2t.models.adapters)
 
 # The prompts that a family takes where none is asked for, in order; else each task's first.
 PREFERRED: dict[str, tuple[str, ...]] = {
@@ -217,7 +237,8 @@ def bundled_models() -> list[str]:
 
 
 def load(name: str = "t2t-mini", *, family: str | None = None, options: Options | None = None) -> Model:
-    """Load a model: a bundled name, a local Hugging Face directory, a t2t run folder, a hub id, or ``baseline:NAME``.
+    """Load a model: a bundled name, a local Hugging Face directory, a t2t run folder, a hub id, ``baseline:NAME``, or
+    ``warm:ENCODER[+DECODER]`` (an encoder-decoder begun from such models).
 
     The family is read from the model's config unless given. Raise ``ModelError`` if the files are not usable (code in
     the directory, pickled weights, missing tensors), ``UsageError`` for an unknown family, ``HubError`` if a hub id
@@ -228,17 +249,28 @@ def load(name: str = "t2t-mini", *, family: str | None = None, options: Options 
 
 def build(place: Place, options: Options) -> Model:
     """Load the model that `find` found."""
-    return importlib.import_module(FAMILIES[place.family]).load(place.folder, place.config, options)
+    warm = place.family == "seq2seq" and place.config.get("model_type") == WARM
+    module = "t2t.models.warm" if warm else FAMILIES[place.family]
+    model: Model = importlib.import_module(module).load(place.folder, place.config, options)
+    virtual = bool(place.folder) and (Path(place.folder) / VIRTUAL).is_file()
+    if virtual or "adapter" in place.config or options.adapter != "off":
+        importlib.import_module("t2t.models.adapters").attach(model, options, place)
+    return model
 
 
 def find(name: str, family: str | None = None) -> Place:
     """Return where a model is and of which family, without loading it. Raise as `load` does."""
     if name.startswith("baseline:"):
         return Place("", {"baseline": name.partition(":")[2]}, "baseline")
+    if name.startswith("warm:"):
+        return _warm(name.partition(":")[2], family)
     file = Path(name)
     gguf = file.suffix == ".gguf" and file.is_file()
     folder = file.parent if gguf else _folder(name)
-    config = {"gguf": file.name} if gguf else _config(folder)
+    config: dict[str, Any] = {"gguf": file.name} if gguf else {}
+    if not gguf and (folder / ADAPTER).is_file() and not (folder / "config.json").is_file():
+        config, folder = {"adapter": str(folder)}, _base(folder / ADAPTER)
+    config = config if gguf else {**_config(folder), **config}
     wanted = family or family_of(config, folder)
     if wanted not in FAMILIES:
         raise UsageError(
@@ -246,6 +278,28 @@ def find(name: str, family: str | None = None) -> Place:
             fix=f"Families: {', '.join(FAMILIES)}.{did_you_mean(wanted, FAMILIES)}",
         )
     return Place(str(folder), config, wanted)
+
+
+def _base(path: Path) -> Path:
+    """Return where the model is that a directory of peft's adapts."""
+    try:
+        name = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"not readable: {visible(error)}", where=str(path), code="M01") from None
+    if not isinstance(name, str) or not name:
+        raise ModelError("it names no base model", where=str(path), fix="Set base_model_name_or_path.", code="M01")
+    return _folder(name)
+
+
+def _warm(name: str, family: str | None) -> Place:
+    """Return where the checkpoints of ``ENCODER[+DECODER]`` are: ``config["from"]`` has them, ``folder`` the first."""
+    parts = [name] if Path(name).exists() else name.split("+")
+    if family not in (None, "seq2seq") or not all(parts) or len(parts) > 2:
+        raise UsageError(f'"warm:{visible(name)}" names no text-to-text model', fix="Give warm:ENCODER[+DECODER].")
+    folders = [_folder(part) for part in parts]
+    for folder in folders:
+        _config(folder)
+    return Place(str(folders[0]), {"model_type": WARM, "from": [str(folder) for folder in folders]}, "seq2seq")
 
 
 def family_of(config: dict[str, Any], where: object = "") -> str:

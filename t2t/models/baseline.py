@@ -505,7 +505,7 @@ class Learned:
 class Baseline:
     """A baseline behind the `Model` protocol. ``net`` holds its weights, none of which is trained by steps."""
 
-    family = "baseline"
+    family = recipe = "baseline"
     generates = False
     fits = True
     fresh = False

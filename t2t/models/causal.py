@@ -27,6 +27,7 @@ from t2t.batches import pad, plan
 from t2t.errors import ModelError, UsageError, visible
 from t2t.examples import Examples
 from t2t.models import ByStep, Loss, Options
+from t2t.models.adapters import whole
 from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.template import parse
 from t2t.tokens import Encoded, Tokens, load_tokenizer
@@ -492,7 +493,8 @@ class Causal(ByStep):
         """Return the nats of the choices of each example without its columns; each of them is computed once."""
         keys = [(premise(eg), tuple(tuple(ids.tolist()) for ids in own)) for eg, own in zip(egs, spelt, strict=True)]
         once = dict(zip(keys, spelt, strict=True))
-        found = self._likelihoods(self.tokens.ids([text for text, _ in once]), list(once.values()))
+        alone = [np.array([*self.tokens.lead, *ids], np.int32) for ids in self.tokens.ids([text for text, _ in once])]
+        found = self._likelihoods(alone, list(once.values()))
         values = dict(zip(once, found, strict=True))
         return [values[key] for key in keys]
 
@@ -534,7 +536,8 @@ class Causal(ByStep):
 
     def save(self, folder: Path) -> None:
         """Write config, safetensors and tokenizer, as `from_pretrained` opens them, and whether the model is tuned."""
-        self.net.save_pretrained(folder)
+        with whole(self.net, folder):
+            self.net.save_pretrained(folder)
         self.tokens.save(folder)
         (folder / STATE).write_text(json.dumps({"tuned": self.tuned}) + "\n", encoding="utf-8")
 

@@ -29,6 +29,7 @@ from t2t.batches import pad, plan
 from t2t.errors import ModelError, UsageError, did_you_mean, visible
 from t2t.examples import Examples
 from t2t.models import ByStep, Loss, Options
+from t2t.models.adapters import whole
 from t2t.models.body import (
     LAST,
     POOLINGS,
@@ -174,6 +175,11 @@ class Encoder(ByStep):
         where = "last" if pooling == "cls" and body.config.model_type in LAST else pooling
         frozen = f", frozen: {options.freeze}" if options.freeze else ""
         self.origin = f"{origin} (pooling {where}{frozen})"
+
+    @property
+    def trunk(self) -> Any:
+        """The body: heads are trained whole, whatever it is given."""
+        return self.net.body
 
     # -- heads ---------------------------------------------------------------------------------------------------
 
@@ -432,7 +438,8 @@ class Encoder(ByStep):
 
     def save(self, folder: Path) -> None:
         """Write the body and its tokenizer as a Hugging Face directory, and the heads beside them."""
-        self.net.body.save_pretrained(folder)
+        with whole(self.net.body, folder):
+            self.net.body.save_pretrained(folder)
         self.tokens.save(folder)
         heads = self.net.named_heads()
         said = {"format": FORMAT, "pooling": self.net.pooling,

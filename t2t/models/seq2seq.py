@@ -21,12 +21,13 @@ from torch.nn.utils.rnn import pad_sequence
 from t2t.batches import pack, pad, plan
 from t2t.errors import ModelError, UsageError, visible
 from t2t.models import ByStep, Loss, Options
+from t2t.models.adapters import whole
 from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.paths import models_folder
 from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
 from t2t.types import Batch, Example
 
-__all__ = ["PACKABLE", "Seq2Seq", "load"]
+__all__ = ["PACKABLE", "Seq2Seq", "check_tensors", "check_vocabulary", "load"]
 
 # Model types whose positions are relative only, so that a row may hold several examples (exact; see the tests).
 PACKABLE = ("t5", "mt5", "umt5")
@@ -134,7 +135,8 @@ class Seq2Seq(ByStep):
                 with self._answering():
                     out_BT = self.net.generate(input_ids=source_BS, attention_mask=mask_BS, generation_config=how)
                 rows = out_BT[:, 1:].tolist()
-                for i, row, text in zip(part, rows, self.tokens.decode(rows), strict=True):
+                answers = self.tokens.answers(rows, [egs[where[i]] for i in part])
+                for i, row, text in zip(part, rows, answers, strict=True):
                     texts[where[i]] = text
                     if self.tokens.eos not in row and len(row) >= limit:
                         self.tokens.tallies.setdefault(egs[where[i]].task, Tally()).answers_unfinished += 1
@@ -198,7 +200,8 @@ class Seq2Seq(ByStep):
 
     def save(self, folder: Path) -> None:
         """Write config, safetensors and tokenizer; `from_pretrained` opens the folder without t2t."""
-        self.net.save_pretrained(folder)
+        with whole(self.net, folder):
+            self.net.save_pretrained(folder)
         self.tokens.save(folder)
 
 
@@ -284,7 +287,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
             net, info = AutoModelForSeq2SeqLM.from_pretrained(
                 folder, trust_remote_code=False, output_loading_info=True, use_safetensors=True, dtype=torch.float32
             )
-            _check_tensors(info, folder)
+            check_tensors(info, folder)
             origin, fresh = place, False
         else:
             torch.manual_seed(options.seed)
@@ -294,13 +297,13 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
         raise
     except Exception as error:  # transformers and safetensors raise many kinds
         raise ModelError(f"cannot be loaded: {visible(error)}", where=folder, code="M01") from None
-    _check_vocabulary(net, tokens, folder)
+    check_vocabulary(net, tokens, folder)
     if options.dropout is not None:
         set_dropout(net, options.dropout)
     return Seq2Seq(net, tokens, options, origin, fresh=fresh)
 
 
-def _check_tensors(info: Mapping[str, Any], folder: str) -> None:
+def check_tensors(info: Mapping[str, Any], folder: str) -> None:
     """Refuse a checkpoint with missing, unexpected or mis-shaped tensors: they would be random, silently."""
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if info.get(kind):
@@ -311,7 +314,7 @@ def _check_tensors(info: Mapping[str, Any], folder: str) -> None:
             )  # fmt: skip
 
 
-def _check_vocabulary(net: Any, tokens: Tokens, folder: str) -> None:
+def check_vocabulary(net: Any, tokens: Tokens, folder: str) -> None:
     """Refuse a tokenizer with ids the embedding does not have, and a config without a start token."""
     rows, ids = net.get_input_embeddings().num_embeddings, len(tokens.tokenizer)
     if ids > rows:
