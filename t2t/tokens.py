@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from t2t.errors import DataError, ModelError, UsageError, visible
+from t2t.tagging import FORMATS
 from t2t.template import MASK, allot
 from t2t.types import Example, Piece, Prompt
 
@@ -300,7 +301,8 @@ class Tokens:
         spelt = self.ids(choices, target=True)
         known = tuple(targets) if prompt.per_row else choices
         asked = Example("", task, prompt.name, (), "", choices=known, format=prompt.format)
-        for choice, ids, back in zip(choices, spelt, self.answers(spelt, [asked] * len(spelt)), strict=True):
+        alone = replace(asked, format="tags") if prompt.format in FORMATS else asked  # a tag is part of an answer
+        for choice, ids, back in zip(choices, spelt, self.answers(spelt, [alone] * len(spelt)), strict=True):
             if back != choice or (self.unk is not None and (ids == self.unk).any()):
                 raise UsageError(
                     f'the vocabulary turns the choice "{visible(choice)}" into "{visible(back)}"',

@@ -306,6 +306,7 @@ def test_tags_of_every_format_are_read_back_without_repair(format: str, spans: b
     (said,) = survivors(made_of, [text], **how)
     reading = FORMATS[format].read(said, words, known, spans)
     assert (said, reading.answer, reading.repairs) == (text, tags, {})
+    assert made_of.audit("toy/t", Prompt("plain", "{x}", choices=known, format=format)) == []
 
 
 def test_an_unknown_word_is_not_taken_for_another() -> None:
