@@ -458,6 +458,7 @@ MIXED = replace(made("toy/pair").prompt, input="does {a} follow from {b}", hash=
         (examples("toy/pos"), {}, "not tags"),
         (examples("toy/ner"), {}, "not spans"),
         (examples("toy/pick"), {}, "not choices of each row"),
+        (some(replace(pairs(), answer="text")), {}, "not text"),
         (examples("toy/count"), {}, "the number of two texts"),
         (some(replace(pairs(), prompts={"plain": TOO_MANY})), {}, "one text of 3"),
         (some(replace(pairs(), prompts={"plain": MIXED})), {}, "one text of 2"),

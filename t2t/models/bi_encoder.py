@@ -44,6 +44,7 @@ MOST_FITTED = 10_000  # rows of a regression; of more, as many are taken evenly
 NEVER = -100.0  # the bias of a class without a row
 
 PAIRS_FILE, FORMAT = "t2t_pairs.json", 1
+KINDS = {"choice": ("softmax", "ranking", "contrast"), "number": ("cosine", "ranking")}  # of heads, by answer
 
 
 # -- losses ------------------------------------------------------------------------------------------------------------
@@ -401,6 +402,3 @@ def read_pairs(path: Path) -> dict[str, tuple[str, Purpose]]:
         return heads
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"not heads that t2t wrote: {visible(error)}", where=str(file), code="M01") from None
-
-
-KINDS = {"choice": ("softmax", "ranking", "contrast"), "number": ("cosine", "ranking")}
