@@ -359,3 +359,11 @@ def test_learning_in_memory_is_what_a_run_learns(tasks: Path, masked: Path, tmp_
     assert saved.family == "cloze"
     for name, tensor in saved.net.state_dict().items():
         assert torch.equal(tensor, model.net.state_dict()[name]), name
+
+
+def test_the_classifier_learns_the_task(tasks: Path, masked: Path, tmp_path: Path) -> None:
+    """From few labelled rows, and more without labels, the word that matters is found."""
+    more = {"labelled": 24, "unlabelled": 56, "steps": 80, "classifier_steps": 250, "seeds": 1, "learning_rate": 1e-2,
+            "classifier_learning_rate": 1e-2}  # fmt: skip
+    report = pet(plan(masked, tmp_path / "run", **more))
+    assert report.rows[0].value >= 80
