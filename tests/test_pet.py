@@ -201,6 +201,7 @@ def test_a_run_has_a_report_of_how_it_was_taught(tasks: Path, masked: Path, tmp_
         == report.cost["train_seconds"]
         == pytest.approx(sum(taught["seconds"].values()), abs=0.11)
     )
+    assert said["cost"]["train_tokens"] > said["texts"]["toy/animal"]["input_tokens"]
     assert "pet:8+40" in said["signature"] and any("8 labelled rows" in note for note in said["notes"])
     assert sorted(path.name for path in (tmp_path / "run").iterdir() if path.is_dir()) == [
         "checkpoints",
