@@ -98,6 +98,8 @@ class Plan:
         for name, least in low.items():
             if getattr(self, name) < least:
                 raise UsageError(f"{name}: expected at least {least}, got {getattr(self, name)}", code="C01")
+        if not 0 <= self.mlm_weight <= 1:
+            raise UsageError(f"mlm_weight: expected a share from 0 to 1, got {self.mlm_weight}", code="C01")
         if not 0 < self.others <= 1:
             raise UsageError(f"others: expected a share above 0 and at most 1, got {self.others}", code="C01")
 
@@ -274,8 +276,6 @@ def pet(plan: Plan, *, watch: Watch | None = None) -> Report:
     found, patterns = _open(plan)
     rows = found.train[plan.task]
     drawn = draw(rows, found.score.values(), labelled=plan.labelled, unlabelled=plan.unlabelled, seed=plan.seed)
-    for note in drawn.notes(plan.task):
-        watch.notice(note)
     folder = runs.new_folder(plan.out, f"pet-{plan.task}")
     try:
         model = models.build(
