@@ -197,6 +197,9 @@ def resume(obj: Any, run: str, given: tuple[str, ...]) -> None:
 @click.option("--classifier-steps", type=int, help="Steps of the classifier.  [default: 500]")
 @click.option("--learning-rate", type=float, help="Of the cloze models.  [default: 1e-5]")
 @click.option("--classifier-learning-rate", type=float, help="Of the classifier (default: an encoder's).")
+@click.option(
+    "--mlm-weight", type=float, help="Share of the language model's own loss; 0 halves the time.  [default: 1e-4]"
+)
 @click.option("--batch", type=int, help="Examples a step.  [default: 16]")
 @click.option("--max-input", type=int, help="Most tokens of an input.  [default: 256]")
 @click.option("--precision", help="fp32 | bf16 | auto.")

@@ -98,6 +98,8 @@ class Plan:
         for name, least in low.items():
             if getattr(self, name) < least:
                 raise UsageError(f"{name}: expected at least {least}, got {getattr(self, name)}", code="C01")
+        if not 0 <= self.mlm_weight <= 1:
+            raise UsageError(f"mlm_weight: expected a share from 0 to 1, got {self.mlm_weight}", code="C01")
         if not 0 < self.others <= 1:
             raise UsageError(f"others: expected a share above 0 and at most 1, got {self.others}", code="C01")
 
@@ -227,6 +229,7 @@ class _Stage:
     drawn: Drawn
     notes: list[str] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
+    tokens: int = 0  # that were trained on
 
     def __post_init__(self) -> None:
         self._first = copy.deepcopy(self.model.net.state_dict())
@@ -257,7 +260,8 @@ class _Stage:
             batch_tokens=math.ceil(plan.batch * tokens / len(egs)), learning_rate=plan.learning_rate, warmup_steps=0,
             schedule="linear", weight_decay=0.01, mlm_weight=plan.mlm_weight,
         )  # fmt: skip
-        learn(config, Sets(sets.chosen_mix(config), train={plan.task: egs}), model=self.model)
+        done = learn(config, Sets(sets.chosen_mix(config), train={plan.task: egs}), model=self.model).state
+        self.tokens += done.input_tokens + done.target_tokens
 
 
 def pet(plan: Plan, *, watch: Watch | None = None) -> Report:
@@ -272,8 +276,6 @@ def pet(plan: Plan, *, watch: Watch | None = None) -> Report:
     found, patterns = _open(plan)
     rows = found.train[plan.task]
     drawn = draw(rows, found.score.values(), labelled=plan.labelled, unlabelled=plan.unlabelled, seed=plan.seed)
-    for note in drawn.notes(plan.task):
-        watch.notice(note)
     folder = runs.new_folder(plan.out, f"pet-{plan.task}")
     try:
         model = models.build(
@@ -291,7 +293,7 @@ def pet(plan: Plan, *, watch: Watch | None = None) -> Report:
         raise
     said = _said(stage, weights, taught_NC)
     said["seconds"] = {"cloze models": round(seconds, 1), "classifier": report.cost["train_seconds"]}
-    return _with(report, said, seconds)
+    return _with(report, said, seconds=seconds, tokens=stage.tokens)
 
 
 def _config(plan: Plan) -> Config:
@@ -407,11 +409,12 @@ def _said(stage: _Stage, weights: dict[str, float], taught_NC: np.ndarray) -> di
     }
 
 
-def _with(report: Report, said: dict[str, Any], seconds: float) -> Report:
+def _with(report: Report, said: dict[str, Any], *, seconds: float, tokens: int) -> Report:
     """Add to a run's report how its classifier was taught; what it cost is the whole."""
-    plan, file = said["plan"], Path(report.folder) / "report.json"
-    cost = {**report.cost, "train_seconds": round(report.cost["train_seconds"] + seconds, 1)}
-    how = f"|pet:{plan['labelled']}+{plan['unlabelled']}|generations:{said['generations']}"
+    file, cost = Path(report.folder) / "report.json", dict(report.cost)
+    cost["train_seconds"] = round(cost["train_seconds"] + seconds, 1)
+    cost["train_tokens"] += tokens
+    how = f"|pet:{sum(said['labelled'])}+{sum(said['taught'])}|generations:{said['generations']}"
     report = replace(report, cost=cost, signature=report.signature + how)
     runs.write_json(file, runs.read_json(file) | {"cost": cost, "signature": report.signature, "pet": said})
     return report

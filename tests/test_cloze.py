@@ -12,15 +12,17 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 from transformers import AutoModel, AutoModelForMaskedLM
 
+from t2t.config import Config
 from t2t.errors import DataError, ModelError, UsageError
 from t2t.examples import Examples
 from t2t.models import PREFERRED, Options, find
 from t2t.models.cloze import Cloze, load
 from t2t.tasks import prompts
 from t2t.tasks import task as task_of
+from t2t.train import resume, train
 from t2t.types import Column, Example, Piece, Prompt, Source, Task
 from tests.test_encoder import SENTENCES, SHAPES, tokenizer, write_model
-from tests.toy import assert_same
+from tests.toy import assert_same, steps
 
 KINDS = [kind for kind in SHAPES if kind != "xlnet"]
 
@@ -194,6 +196,18 @@ def test_texts_of_unlabelled_examples_are_taken_where_there_are_any(bert: Path) 
     one = m.loss(m.batch(examples()[:])).nats.item()
     torch.manual_seed(1)
     assert m.loss(m.batch(examples()[:])).nats.item() == one
+
+
+def test_a_run_that_goes_on_ends_as_one_that_never_stopped(bert: Path, tmp_path: Path) -> None:
+    own = {"task": ("glue/sst2",), "source": "sample", "prompt": "pet-1", "model": str(bert), "family": "cloze",
+           "schedule": "constant", "mlm_weight": 0.1, "batch_tokens": 400, "max_input": 64, "train_limit": 20,
+           "eval_limit": 4, "precision": "fp32", "optimizer": "adamw", "warmup_steps": 0}  # fmt: skip
+    train(Config(**own, steps=4, out=str(tmp_path / "whole")))  # type: ignore[arg-type]
+    train(Config(**own, steps=2, out=str(tmp_path / "part")))  # type: ignore[arg-type]
+    resume(tmp_path / "part", changes={"steps": 4})
+    whole, part = (opened(tmp_path / name / "model").net.state_dict() for name in ("whole", "part"))
+    assert_same(dict(whole), dict(part))
+    assert steps(tmp_path / "whole") and steps(tmp_path / "whole")[-1] == steps(tmp_path / "part")[-1]
 
 
 # -- the blank ---------------------------------------------------------------------------------------------------------

@@ -286,3 +286,18 @@ def test_shots_may_be_chosen_by_class_and_by_likeness(tmp_path: Path) -> None:
         assert sorted(shot.split("=")[1] for shot in one.input.split("/")[:2]) == ["glad", "sad"]
         near = Examples(found, asked, split="test", demos=demos, shots=2, shots_by="nearest", seed=seed)[0]
         assert {shot.split("=")[0] for shot in near.input.split("/")[:2]} == {"red cat", "green cat"}
+
+
+def test_rows_may_be_taken_in_an_order_with_other_labels_or_a_teachers_scores(tmp_path: Path) -> None:
+    mood = make(tmp_path, CHOICE)
+    egs = Examples(mood, [{"text": text, "label": label} for text, label in zip("abcd", (0, 1, 0, 1), strict=True)],
+                   split="train")  # fmt: skip
+    some = egs.at([3, 0, 3])
+    assert [(eg.uid, eg.gold) for eg in some] == [(egs[i].uid, egs[i].gold) for i in (3, 0, 3)] and some.size == 3
+    assert [egs.said(i) for i in range(4)] == [*"abcd"] and [some.said(i) for i in range(3)] == [*"dad"]
+    told = egs.at([3, 0], golds=[0, None], taught=[(0.5, 1.5), (2.0, 0.0)])
+    assert [(eg.gold, eg.target, eg.taught) for eg in told] == [(0, "sad", (0.5, 1.5)), (None, "", (2.0, 0.0))]
+    assert [(eg.gold, eg.taught) for eg in egs] == [(0, ()), (1, ()), (0, ()), (1, ())], "the others are as they were"
+    assert told.at([1]).size == 1 and told.under(mood.prompt)[1].gold is None
+    unread = Examples(mood, [{"text": "a", "label": "none"}], split="train").at([0], golds=[1])
+    assert unread[0].target == "glad", "a label that is replaced is not looked at"

@@ -201,6 +201,7 @@ def test_a_run_has_a_report_of_how_it_was_taught(tasks: Path, masked: Path, tmp_
         == report.cost["train_seconds"]
         == pytest.approx(sum(taught["seconds"].values()), abs=0.11)
     )
+    assert said["cost"]["train_tokens"] > said["texts"]["toy/animal"]["input_tokens"]
     assert "pet:8+40" in said["signature"] and any("8 labelled rows" in note for note in said["notes"])
     assert sorted(path.name for path in (tmp_path / "run").iterdir() if path.is_dir()) == [
         "checkpoints",
@@ -221,7 +222,9 @@ def test_a_run_is_the_same_again(more: dict[str, Any], tasks: Path, masked: Path
         pet(plan(masked, tmp_path / name, **more))
         files.append((tmp_path / name / "model" / "model.safetensors").read_bytes())
     assert files[0] == files[1]
-    pet(plan(masked, tmp_path / "other", seed=7, **more))
+    if more:
+        return
+    pet(plan(masked, tmp_path / "other", seed=7))
     assert (tmp_path / "other" / "model" / "model.safetensors").read_bytes() != files[0]
 
 
@@ -325,7 +328,9 @@ def test_a_model_without_a_head_is_refused_and_leaves_no_folder(tasks: Path, tmp
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"seeds": 0}, {"labelled": -1}, {"generations": -2}, {"growth": 1}, {"others": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"seeds": 0}, {"labelled": -1}, {"generations": -2}, {"growth": 1}, {"others": 0.0}, {"mlm_weight": 2.0}]
+)
 def test_plans_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Plan(task="toy/animal", model="m", **wrong)
@@ -333,7 +338,20 @@ def test_plans_are_checked(wrong: dict[str, Any]) -> None:
 
 def test_the_command(tasks: Path, masked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    few = ["--labelled", "4", "--unlabelled", "10", "--seeds", "1", "--steps", "1", "--classifier-steps", "1"]
+    few = [
+        "--labelled",
+        "4",
+        "--unlabelled",
+        "10",
+        "--seeds",
+        "1",
+        "--steps",
+        "1",
+        "--classifier-steps",
+        "1",
+        "--mlm-weight",
+        "0",
+    ]
     asked = ["pet", "--task", "toy/animal", "--model", str(masked), "--patterns", "pet-1,pet-2", *few]
     done = CliRunner().invoke(cli, asked)
     assert done.exit_code == 0, done.output
@@ -359,3 +377,11 @@ def test_learning_in_memory_is_what_a_run_learns(tasks: Path, masked: Path, tmp_
     assert saved.family == "cloze"
     for name, tensor in saved.net.state_dict().items():
         assert torch.equal(tensor, model.net.state_dict()[name]), name
+
+
+def test_the_classifier_learns_the_task(tasks: Path, masked: Path, tmp_path: Path) -> None:
+    """From few labelled rows, and more without labels, the word that matters is found."""
+    more = {"labelled": 24, "unlabelled": 56, "steps": 80, "classifier_steps": 150, "seeds": 1, "learning_rate": 1e-2,
+            "classifier_learning_rate": 1e-2}  # fmt: skip
+    report = pet(plan(masked, tmp_path / "run", **more))
+    assert report.rows[0].value >= 80
