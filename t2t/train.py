@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 
 from t2t import checkpoint, mixtures, models, runs, sets
-from t2t.apply import options
+from t2t.apply import answerable, options
 from t2t.batches import plan, steps
 from t2t.checkpoint import State
 from t2t.config import CHANGEABLE, Config
@@ -212,10 +212,11 @@ def prepare(
     watch = watch or Watch()
     place = models.Place("", {}, model.family) if model else models.find(config.model, config.family)
     found = sets.load(config, preferred=models.PREFERRED.get(place.family, ()))
-    for note in found.notes:
-        watch.notice(note)
     torch.manual_seed(config.seed)
     model = model or models.build(place, options(config))
+    found = answerable(model, found, config)
+    for note in found.notes:
+        watch.notice(note)
     model.prepare({**found.score, **found.train}, training=True)
     model.module.to(accelerator.device)
     config = settle(config, fresh=model.fresh, family=place.family)

@@ -62,6 +62,9 @@ class ByStep:
         """Where the weights are."""
         return next(self.net.parameters()).device
 
+    def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
+        """Do nothing: every task is text in, text out."""
+
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Do nothing: every task is text in, text out."""
 
@@ -97,6 +100,9 @@ class Model(Protocol):
     fresh: bool
     module: torch.nn.Module
     net: torch.nn.Module
+
+    def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
+        """Raise ``UsageError`` for a set that it cannot answer, not even when it has learned from ``trained``."""
 
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Get ready for every set that will be trained on or scored; raise ``UsageError`` for what it cannot do."""
