@@ -90,6 +90,8 @@ class Examples(Sequence[Example]):
         self.demos, self.shots, self.shots_by, self.seed = demos, shots, shots_by, seed
         self._layouts = [_Layout(prompt) for prompt in self.prompts]
         self._pools: dict[str, Pool] = {}
+        self._golds: Sequence[Any] | None = None
+        self._taught: Sequence[tuple[float, ...]] = ()
         self._form = form(task)
         self._expand = task.expand.get(split) or task.expand.get("*")
         stated = getattr(rows, "class_names", {})
@@ -128,10 +130,24 @@ class Examples(Sequence[Example]):
         if limit >= len(self._taken):
             return self
         rng = np.random.Generator(np.random.Philox(key=[seed, 0x6C696D]))
-        fewer = copy.copy(self)
-        fewer._pools = {}
-        fewer._taken = np.asarray(self._taken)[np.sort(rng.choice(len(self._taken), limit, replace=False))]
-        return fewer
+        return self.at(np.sort(rng.choice(len(self._taken), limit, replace=False)).tolist())
+
+    def at(
+        self,
+        places: Sequence[int],
+        *,
+        golds: Sequence[Any] | None = None,
+        taught: Sequence[tuple[float, ...]] = (),
+    ) -> Examples:
+        """Return the rows at ``places``, in that order, under the same prompts.
+
+        ``golds`` are answers in place of the rows' own labels (None: hidden): indices of choices, numbers, tags, or one
+        text. ``taught`` are a teacher's scores of the choices.
+        """
+        some = copy.copy(self)
+        some._pools, some._golds, some._taught = {}, golds, taught
+        some._taken = np.asarray(self._taken)[list(places)]
+        return some
 
     def under(self, prompt: Prompt) -> Examples:
         """Return the same rows under one prompt."""
@@ -188,7 +204,9 @@ class Examples(Sequence[Example]):
         words = self._words(row, where)
         choices = self._choices(row, layout, where)
         target, gold = "", None
-        if self.labelled or not self._hidden(row, layout):
+        if self._golds is not None:
+            target, gold = self._given(self._golds[place], row, words, choices, layout, where)
+        elif self.labelled or not self._hidden(row, layout):
             target, gold = self._answer(row, words, choices, layout, where)
         pieces = layout.input.render(row, choices=choices, where=where)
         if not any(piece.text.strip() for piece in pieces):
@@ -206,6 +224,7 @@ class Examples(Sequence[Example]):
             format=prompt.format,
             spans=task.answer == "spans",
             group=json.dumps([row.get(column) for column in task.group], default=str) if task.group else "",
+            taught=self._taught[place] if self._taught else (),
         )
 
     def _row(self, place: int) -> tuple[dict[str, Any], str, str]:
@@ -283,6 +302,24 @@ class Examples(Sequence[Example]):
             message = f"{visible(value)} is outside the range from {low:g} to {high:g}"
             raise DataError(message, where=place, fix="Mend the row.", code="D03")
         return target, gold
+
+    def _given(
+        self,
+        said: Any,
+        row: Mapping[str, Any],
+        words: tuple[str, ...],
+        choices: tuple[str, ...],
+        layout: _Layout,
+        where: str,
+    ) -> tuple[str, Any]:
+        """Return target and gold of an answer that stands in place of the row's own."""
+        if said is None:
+            return "", None
+        if self.task.answer == "choice":
+            if not 0 <= said < len(choices):
+                raise DataError(f"the answer given is choice {said + 1} of {len(choices)}", where=where, code="D03")
+            return choices[said], said
+        return self._answer({**row, layout.gold: [said] if layout.references else said}, words, choices, layout, where)
 
     def _texts(self, row: Mapping[str, Any], column: str, where: str) -> tuple[str, ...]:
         """Return a column of texts as a tuple."""

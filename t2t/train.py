@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from t2t import checkpoint, mixtures, models, runs, sets
+from t2t import checkpoint, mixtures, models, runs, sets, teacher
 from t2t.apply import answerable, options
 from t2t.batches import plan, steps
 from t2t.checkpoint import State
@@ -215,6 +215,8 @@ def prepare(
     torch.manual_seed(config.seed)
     model = model or models.build(place, options(config))
     found = answerable(model, found, config)
+    if config.teacher:
+        found = teacher.taught(found, config, folder, model)
     for note in found.notes:
         watch.notice(note)
     model.prepare({**found.score, **found.train}, training=True)
@@ -295,6 +297,7 @@ def _fingerprint(run: Run) -> dict[str, Any]:
         "prompts": run.sets.prompts,
         "rates": dict(run.mixture.rates),
         "vocabulary": hashlib.sha256(vocabulary.encode()).hexdigest(),
+        **({"teacher": teacher.digest(run.folder)} if run.config.teacher else {}),
     }
 
 
@@ -613,6 +616,7 @@ def _cost(run: Run, eval_seconds: float, answered: int) -> dict[str, Any]:
     """Return what the run cost: parameters, seconds, tokens, peak memory in MB."""
     return {
         "parameters": sum(p.numel() for p in run.model.net.parameters()),
+        **({"teacher_seconds": teacher.seconds(run.folder)} if run.config.teacher else {}),
         "train_seconds": round(run.state.seconds, 1),
         "train_tokens": run.state.input_tokens + run.state.target_tokens,
         "eval_seconds": round(eval_seconds, 1),

@@ -33,8 +33,8 @@ FLOORS = {
     ),
     3: ("tokens", "batches", "optim"),
     4: ("models",),  # and all below it
-    5: ("checkpoint", "predict", "apply", "check", "train"),
-    6: ("report", "compare"),
+    5: ("checkpoint", "predict", "apply", "check", "teacher", "train"),
+    6: ("report", "compare", "distill"),
     7: ("cli", "serve", "screen"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}

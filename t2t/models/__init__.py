@@ -55,6 +55,7 @@ class ByStep:
     """What families that learn by steps have in common; each says otherwise where it does otherwise."""
 
     fits = False
+    soft = False
     net: Any
 
     @property
@@ -88,13 +89,15 @@ class Model(Protocol):
     """What the loop, the evaluation and the reports know of a model.
 
     ``generates``: whether it writes free text; one that does not answers choices by ranking them. ``fits``: whether it
-    learns by `fit` at once and not by steps. ``fresh``: whether its weights are random. ``net`` is what is optimised
-    and kept in a checkpoint; ``module(tensors)`` is its summed loss.
+    learns by `fit` at once and not by steps. ``soft``: whether it learns a teacher's scores of choices. ``fresh``:
+    whether its weights are random. ``net`` is what is optimised and kept in a checkpoint; ``module(tensors)`` is its
+    summed loss.
     """
 
     family: str
     generates: bool
     fits: bool
+    soft: bool
     tokens: Tokens
     origin: str
     fresh: bool

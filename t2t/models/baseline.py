@@ -508,6 +508,7 @@ class Baseline:
     family = "baseline"
     generates = False
     fits = True
+    soft = False
     fresh = False
 
     def __init__(self, name: str, options: Options, origin: str) -> None:

@@ -148,6 +148,7 @@ class Encoder(ByStep):
 
     family = "encoder"
     generates = False
+    soft = True
 
     def __init__(
         self, body: Any, tokens: EncoderTokens, options: Options, origin: str, *, fresh: bool = False, pooling: str = ""
