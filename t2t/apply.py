@@ -25,12 +25,14 @@ from t2t.examples import Examples
 from t2t.models import Model, Options
 from t2t.pairs import pair_costs
 from t2t.predict import answer_sets, as_json, build_report, check_limit, predict, report_json, run_signature
+from t2t.sets import Sets
 from t2t.sources import Origin, Rows, kinds, places
 from t2t.tasks import prompts, task
 from t2t.template import parse
 from t2t.types import Example, Piece, Prediction, Prompt, Task
 
 __all__ = [
+    "answerable",
     "embed_rows",
     "embedding_lines",
     "evaluate_model",
@@ -56,6 +58,27 @@ def settings_of(model: str, settings: Mapping[str, Any]) -> Config:
     return from_mapping({"model": model, **settings})
 
 
+def answerable(model: Model, found: Sets, config: Config) -> Sets:
+    """Return the sets without those tasks of a mix that a model cannot answer; a note says of each why.
+
+    Tasks that were asked for by name stay, for `Model.prepare` to refuse. Raise ``UsageError`` if nothing is left.
+    """
+    why: dict[str, UsageError] = {}
+    trained = list(found.train.values())
+    for egs in (*trained, *found.score.values()) if config.mix else ():
+        try:
+            model.check(egs, trained)
+        except UsageError as error:
+            why.setdefault(egs.task.name, error)
+    if not why:
+        return found
+    left = found.without(why)
+    if not (left.train if found.train else left.score):
+        raise next(iter(why.values()))
+    notes = [f"{name} is left out: {error.message}" for name, error in why.items()]
+    return replace(left, notes=[*found.notes, *notes])
+
+
 def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Path:
     """Score a run or a model; write predictions and report.json. Return the folder the report is in.
 
@@ -67,9 +90,10 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
         raise UsageError("say what to evaluate on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
     place = models.find(config.model, config.family)
     found = sets.load(config, training=False, preferred=models.PREFERRED.get(place.family, ()))
+    loaded = models.build(place, options(config))
+    found = answerable(loaded, found, config)
     for note in found.notes:
         watch.notice(note)
-    loaded = models.build(place, options(config))
     loaded.prepare(found.score, training=False)
     warnings = _other_prompts(model, [(egs.task.name, p) for egs in found.score.values() for p in egs.prompts])
     for note in warnings:

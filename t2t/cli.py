@@ -1,4 +1,4 @@
-"""The command line: t2t train, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, info.
+"""The command line: t2t train, distill, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, info.
 
 Floor 7. Commands parse, call the floors below and print; torch is imported only by those that need it. Every fault
 is one line on stderr and an exit code (see `t2t.errors`).
@@ -107,6 +107,16 @@ def _settings(options: dict[str, Any], config_file: str | None, given: tuple[str
     return settings
 
 
+def _training(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of a run that trains; one epoch unless they say for how long."""
+    settings = _settings(options, config_file, given)
+    if not any(settings.get(k) for k in ("mix", "task")):
+        raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
+    if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
+        settings["epochs"] = 1.0
+    return settings
+
+
 @cli.command()
 @_config_options
 @click.option("--pack", is_flag=True, default=None, help="Put several examples into one row (exact for T5 shapes).")
@@ -124,13 +134,8 @@ def train(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run:
 
     models = options.pop("model")
     options["model"] = models[0] if len(models) == 1 else None
-    settings = _settings(options, config_file, given)
+    settings = _training(options, config_file, given)
     families = [name.strip() for name in str(settings.get("family") or "").split(",") if name.strip()]
-    settings.setdefault("steps", None)
-    if not any(settings.get(k) for k in ("mix", "task")):
-        raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
-    if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
-        settings["epochs"] = 1.0
     if len(models) > 1 or len(families) > 1:
         _train_line_up(obj, models or [settings.get("model", "t2t-mini")], families, settings, dry_run)
         return
@@ -168,6 +173,30 @@ def _train_line_up(
         if code:
             notice(f"{name} ended with exit code {code}")
     sys.exit(next((code for code in codes.values() if code), 0))
+
+
+@cli.command("distill")
+@click.option("--teacher", required=True, metavar="RUN|MODEL", help="What answers the training rows.")
+@click.option("--student", required=True, metavar="MODEL", help="What learns: as --model of train.")
+@_config_options
+@click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name, as soft_temperature.")
+@click.pass_obj
+def distill_(
+    obj: Any, /, teacher: str, student: str, config_file: str | None, given: tuple[str, ...], **options: Any
+) -> None:
+    """Train a student on what a teacher says of the training rows, in place of their labels.
+
+    Example: t2t distill --teacher runs/large --student t2t-mini --task glue/rte --epochs 3
+    """
+    from t2t.config import from_mapping
+    from t2t.distill import distill
+
+    if options["model"]:
+        raise UsageError("the model that is trained is the student", fix="Leave --model out.")
+    settings = _training({**options, "model": student}, config_file, given)
+    report = distill(teacher, from_mapping(settings, where=config_file or ""), watch=obj["screen"])
+    _show_run(obj, Path(report.folder))
 
 
 @cli.command()

@@ -85,6 +85,7 @@ class Config:
     adapter_rank: int = 8
     virtual_tokens: int = 20
     # A teacher
+    teacher: str | None = None
     soft_temperature: float = 2.0
     soft_weight: float = 1.0
     # How long

@@ -136,12 +136,13 @@ class Examples(Sequence[Example]):
         self,
         places: Sequence[int],
         *,
-        golds: Sequence[int | None] | None = None,
+        golds: Sequence[Any] | None = None,
         taught: Sequence[tuple[float, ...]] = (),
     ) -> Examples:
         """Return the rows at ``places``, in that order, under the same prompts.
 
-        ``golds`` are choices in place of the rows' own labels (None: hidden), ``taught`` a teacher's scores of them.
+        ``golds`` are answers in place of the rows' own labels (None: hidden): indices of choices, numbers, tags, or one
+        text. ``taught`` are a teacher's scores of the choices.
         """
         some = copy.copy(self)
         some._pools, some._golds, some._taught = {}, golds, taught
@@ -204,8 +205,7 @@ class Examples(Sequence[Example]):
         choices = self._choices(row, layout, where)
         target, gold = "", None
         if self._golds is not None:
-            gold = self._golds[place]
-            target = "" if gold is None else choices[gold]
+            target, gold = self._given(self._golds[place], row, words, choices, layout, where)
         elif self.labelled or not self._hidden(row, layout):
             target, gold = self._answer(row, words, choices, layout, where)
         pieces = layout.input.render(row, choices=choices, where=where)
@@ -307,6 +307,24 @@ class Examples(Sequence[Example]):
             message = f"{visible(value)} is outside the range from {low:g} to {high:g}"
             raise DataError(message, where=place, fix="Mend the row.", code="D03")
         return target, gold
+
+    def _given(
+        self,
+        said: Any,
+        row: Mapping[str, Any],
+        words: tuple[str, ...],
+        choices: tuple[str, ...],
+        layout: _Layout,
+        where: str,
+    ) -> tuple[str, Any]:
+        """Return target and gold of an answer that stands in place of the row's own."""
+        if said is None:
+            return "", None
+        if self.task.answer == "choice":
+            if not 0 <= said < len(choices):
+                raise DataError(f"the answer given is choice {said + 1} of {len(choices)}", where=where, code="D03")
+            return choices[said], said
+        return self._answer({**row, layout.gold: [said] if layout.references else said}, words, choices, layout, where)
 
     def _texts(self, row: Mapping[str, Any], column: str, where: str) -> tuple[str, ...]:
         """Return a column of texts as a tuple."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Mix:
 
     ``entries`` are tasks or other mixes, with explicit rates where the policy is ``explicit``; ``evaluate`` are tasks
     that are only scored, ``unscored`` tasks that are only trained on; ``together`` lists groups of tasks that count as
-    one in the average.
+    one in the average. ``without`` are tasks to leave out of it, and of the mixes in it.
     """
 
     name: str
@@ -56,19 +56,21 @@ class Mix:
     together: tuple[tuple[str, ...], ...] = ()
     source: str = ""
     file: str = ""
+    without: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """Every task that is trained on, nested mixes flattened, in order."""
         names = [name if _is_task(name) else mix(name).tasks for name in self.entries]
-        return tuple(dict.fromkeys(n for item in names for n in ((item,) if isinstance(item, str) else item)))
+        flat = dict.fromkeys(n for item in names for n in ((item,) if isinstance(item, str) else item))
+        return tuple(name for name in flat if name not in self.without)
 
     @property
     def scored(self) -> tuple[str, ...]:
         """Every task that is scored: those trained on, then those only evaluated, of nested mixes as well."""
         nested = [mix(entry) for entry in self.entries if not _is_task(entry)]
         names = [*self.tasks, *self.evaluate, *(name for inner in nested for name in inner.scored)]
-        never = {*self.unscored, *(name for inner in nested for name in inner.trained_only)}
+        never = {*self.without, *self.unscored, *(name for inner in nested for name in inner.trained_only)}
         return tuple(name for name in dict.fromkeys(names) if name not in never)
 
     @property
@@ -244,14 +246,16 @@ def mixture(mix_: Mix, counts: Mapping[str, int]) -> Mixture:
     """
     total: dict[str, float] = {}
     sizes: dict[str, float] = {}
-    inner = {name: mixture(mix(name), counts) for name in mix_.entries if not _is_task(name)}
-    for name in mix_.entries:
+    parts_of = {name: replace(mix(name), without=mix_.without) for name in mix_.entries if not _is_task(name)}
+    inner = {name: mixture(part, counts) for name, part in parts_of.items() if part.tasks}
+    entries = [name for name in mix_.entries if name in inner or (_is_task(name) and name not in mix_.without)]
+    for name in entries:
         sizes[name] = counts.get(name, 0) if _is_task(name) else sum(inner[name].rates.values())
         if not sizes[name] and (mix_.policy != "explicit" or mix_.entries[name]):
             raise UsageError(f"{name} has no examples to draw from", where=mix_.file, code="C05",
                              fix="Leave it out of the mix.")  # fmt: skip
     own = rates(
-        list(mix_.entries), sizes, policy=mix_.policy, cap=mix_.cap,
+        entries, sizes, policy=mix_.policy, cap=mix_.cap,
         temperature=mix_.temperature, explicit=mix_.entries,
     )  # fmt: skip
     for name, rate in own.items():
@@ -260,7 +264,8 @@ def mixture(mix_: Mix, counts: Mapping[str, int]) -> Mixture:
         for part, share in parts.items():
             total[part] = total.get(part, 0.0) + (rate * share / whole if whole else 0.0)
     for name in mix_.evaluate:
-        total.setdefault(name, 0.0)
+        if name not in mix_.without:
+            total.setdefault(name, 0.0)
     if not any(total.values()):
         raise UsageError(f"no task of the mix {mix_.name} has a rate above 0", code="C05")
     return Mixture(mix_.name, total, mix_.source)

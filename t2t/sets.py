@@ -5,7 +5,7 @@ Floor 2. Opens the rows of each task, says where they came from, and notes (neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -52,6 +52,16 @@ class Sets:
     def prompts(self) -> dict[str, dict[str, str]]:
         """The hash of every prompt trained on, by task and name."""
         return {name: {prompt.name: prompt.hash for prompt in egs.prompts} for name, egs in self.train.items()}
+
+    def without(self, names: Collection[str]) -> Sets:
+        """Return the sets without those of some tasks; the mix shares out what is left."""
+        train, score = (
+            {name: egs for name, egs in some.items() if egs.task.name not in names} for some in (self.train, self.score)
+        )
+        origins = {name: kind for name, kind in self.origins.items() if name not in names}
+        # A mix names some tasks by their file.
+        named = tuple(name for name in self.mix.scored + self.mix.trained_only if task(name).name in names)
+        return replace(self, mix=replace(self.mix, without=named), train=train, score=score, origins=origins)
 
 
 def chosen_mix(config: Config) -> Mix:

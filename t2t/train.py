@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from t2t import checkpoint, mixtures, models, runs, sets
-from t2t.apply import options
+from t2t import checkpoint, mixtures, models, runs, sets, teacher
+from t2t.apply import answerable, options
 from t2t.batches import plan, steps
 from t2t.checkpoint import State
 from t2t.config import CHANGEABLE, Config
@@ -245,10 +245,13 @@ def prepare(
     if family == PRETRAINING != place.family:
         raise UsageError(f"{place.family} models are not pretrained on an encoder's objective", fix="Give an encoder.")
     found = given or sets.load(config, preferred=models.PREFERRED.get(place.family, ()))
-    for note in found.notes:
-        watch.notice(note)
     torch.manual_seed(config.seed)
     model = model or models.build(place, options(config))
+    found = answerable(model, found, config)
+    if config.teacher:
+        found = teacher.taught(found, config, folder, model)
+    for note in found.notes:
+        watch.notice(note)
     model.prepare({**found.score, **found.train}, training=True)
     model.module.to(accelerator.device)
     config = settle(config, fresh=model.fresh, family=model.recipe)
@@ -347,6 +350,7 @@ def _fingerprint(run: Run) -> dict[str, Any]:
         "prompts": run.sets.prompts,
         "rates": dict(run.mixture.rates),
         "vocabulary": hashlib.sha256(vocabulary.encode()).hexdigest(),
+        **({"teacher": teacher.digest(run.folder)} if run.config.teacher else {}),
     }
 
 
@@ -670,6 +674,7 @@ def _cost(run: Run, eval_seconds: float, answered: int) -> dict[str, Any]:
     return {
         "parameters": sum(p.numel() for p in run.model.net.parameters()),
         "trainable_parameters": adapters.trainable(run.model.net),
+        **({"teacher_seconds": teacher.seconds(run.folder)} if run.config.teacher else {}),
         "train_seconds": round(run.state.seconds, 1),
         "train_tokens": run.state.input_tokens + run.state.target_tokens,
         "eval_seconds": round(eval_seconds, 1),

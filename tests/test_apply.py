@@ -12,10 +12,12 @@ import pytest
 from t2t import runs
 from t2t.apply import evaluate_model, predict_rows, settings_of
 from t2t.config import Config
-from t2t.errors import CheckpointError, DataError, ModelError
+from t2t.errors import CheckpointError, DataError, ModelError, UsageError
 from t2t.report import render
 from t2t.tasks import task
 from t2t.train import Watch, resume, train
+from tests.test_encoder import write_model as write_bert
+from tests.toy import config as toy_config
 
 
 def test_a_run_brings_its_settings_and_new_ones_win(tmp_path: Path) -> None:
@@ -148,3 +150,47 @@ def test_a_task_named_by_its_file_is_trained_scored_and_answered(tiny: Path, tmp
     report = train(Config(task=(name,), model=str(tiny), steps=1, max_input=32, out=str(out)))
     assert [(row.task, row.n, row.by) for row in report.rows] == [("mine/films", 8, "write")]
     assert len(predict_rows(str(out), name, str(tmp_path / "rows.csv"), watch=Watch())) == 8
+
+
+# -- tasks of a mix that cannot be answered ----------------------------------------------------------------------------
+
+LEFT = "toy/{} is left out: {}"
+
+
+@pytest.mark.parametrize("model", ["bert", "baseline:tfidf"])
+def test_of_a_mix_what_cannot_be_answered_is_left_out_and_said(model: str, toys: Path, tmp_path: Path) -> None:
+    why = "an encoder cannot write text" if model == "bert" else "baseline:tfidf cannot answer a text task"
+    named = str(write_bert(tmp_path / "bert")) if model == "bert" else model
+    report = train(toy_config(tmp_path / "run", model=named))
+    saved = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert {note for note in report.notes if "left out" in note} == {LEFT.format(t, why) for t in ("copy", "reverse")}
+    assert {row.task for row in report.rows} == {"toy/vowel"}
+    assert saved["mixture"]["toy/vowel"]["share_percent"] == 100 and set(saved["mixture"]) == {"toy/vowel"}
+    again = json.loads((evaluate_model(str(tmp_path / "run"), {}, watch=Watch()) / "report.json").read_text())
+    assert [row["value"] for row in again["rows"]] == [row.value for row in report.rows]
+    assert LEFT.format("copy", why) in again["notes"]
+
+
+@pytest.mark.parametrize("model", ["bert", "baseline:tfidf"])
+def test_what_was_asked_for_by_name_is_refused(model: str, toys: Path, tmp_path: Path) -> None:
+    named = str(write_bert(tmp_path / "bert")) if model == "bert" else model
+    with pytest.raises(UsageError, match=r"toy/copy: .*cannot"):
+        train(toy_config(tmp_path / "run", model=named, task=("toy/copy", "toy/vowel")))
+    with pytest.raises(UsageError, match=r"toy/copy: .*cannot"):
+        evaluate_model(named, {"task": "toy/copy", "out": str(tmp_path / "out")}, watch=Watch())
+
+
+def test_a_mix_of_which_nothing_is_left_is_refused(toys: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot answer a"):
+        train(toy_config(tmp_path / "run", model="baseline:lead", mix="vowels"))
+    with pytest.raises(UsageError, match="cannot answer a"):
+        evaluate_model("baseline:lead", {"mix": "vowels", "out": str(tmp_path / "out")}, watch=Watch())
+
+
+def test_a_run_with_tasks_left_out_resumes_bitwise(toys: Path, tmp_path: Path) -> None:
+    how = {"model": str(write_bert(tmp_path / "bert")), "steps": 4, "save_every": 2, "schedule": "constant"}
+    train(toy_config(tmp_path / "whole", **how))
+    train(toy_config(tmp_path / "cut", **{**how, "steps": 2}))
+    resume(tmp_path / "cut", changes={"steps": 4})
+    files = [tmp_path / name / "checkpoints" / "step-000004" / "weights.safetensors" for name in ("whole", "cut")]
+    assert files[0].read_bytes() == files[1].read_bytes()

@@ -33,8 +33,8 @@ FLOORS = {
     ),
     3: ("tokens", "batches", "optim"),
     4: ("models",),  # and all below it
-    5: ("checkpoint", "predict", "pairs", "apply", "check", "train", "pet"),
-    6: ("report", "compare", "lineup"),
+    5: ("checkpoint", "predict", "pairs", "apply", "check", "teacher", "train", "pet"),
+    6: ("report", "compare", "lineup", "distill"),
     7: ("cli", "serve", "screen"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}

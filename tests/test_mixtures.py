@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,16 @@ def test_a_fault_in_a_file_of_mixes_is_an_error(
 def test_a_mix_may_be_reached_by_two_ways(own: Callable[[str], None]) -> None:
     own("a: {tasks: [s/a]}\nb: {tasks: [a, s/b]}\nm: {tasks: [a, b]}\n")
     assert mix("m").tasks == ("s/a", "s/b")
+
+
+def test_what_is_left_out_of_a_mix_is_left_out_of_those_in_it(own: Callable[[str], None]) -> None:
+    own("inner:\n  tasks: [s/a, s/b]\n  evaluate: [s/d]\nlone:\n  tasks: [s/b]\n"
+        "m:\n  tasks: [inner, lone, s/c]\n  evaluate: [s/b]\n")  # fmt: skip
+    left = replace(mix("m"), without=("s/b",))
+    assert (left.tasks, left.scored) == (("s/a", "s/c"), ("s/a", "s/c", "s/d"))
+    assert mixture(left, {"s/a": 3, "s/c": 5}).rates == {"s/a": 3.0, "s/c": 5.0, "s/d": 0.0}
+    with pytest.raises(UsageError, match="no task of the mix"):
+        mixture(replace(left, without=("s/a", "s/b", "s/c")), {})
 
 
 def test_tasks_alone_make_a_mix(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def write_tasks(folder: Path, *, train: int = 40, score: int = 11, longest: int 
             encoding="utf-8",
         )
     listed = "[toy/copy, toy/reverse, toy/vowel]"
-    (folder / "mixes.yaml").write_text(f"toy:\n  title: toys\n  rates: equal\n  tasks: {listed}\n", encoding="utf-8")
+    (folder / "mixes.yaml").write_text(
+        f"toy:\n  title: toys\n  rates: equal\n  tasks: {listed}\nvowels:\n  tasks: [toy/vowel]\n", encoding="utf-8"
+    )
     return folder
 
 

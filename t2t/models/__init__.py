@@ -56,12 +56,16 @@ class ByStep:
 
     fits = False
     family: str
+    soft = False
     net: Any
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.net.parameters()).device
+
+    def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
+        """Do nothing: every task is text in, text out."""
 
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Do nothing: every task is text in, text out."""
@@ -100,14 +104,15 @@ class Model(Protocol):
     """What the loop, the evaluation and the reports know of a model.
 
     ``generates``: whether it writes free text; one that does not answers choices by ranking them. ``fits``: whether it
-    learns by `fit` at once and not by steps. ``fresh``: whether its weights are random. ``net`` is what is optimised
-    and kept in a checkpoint; ``module(tensors)`` is its summed loss. ``recipe`` names the optimiser and rate that suit
-    it.
+    learns by `fit` at once and not by steps. ``soft``: whether it learns a teacher's scores of choices. ``fresh``:
+    whether its weights are random. ``net`` is what is optimised and kept in a checkpoint; ``module(tensors)`` is its
+    summed loss. ``recipe`` names the optimiser and rate that suit it.
     """
 
     family: str
     generates: bool
     fits: bool
+    soft: bool
     tokens: Tokens
     origin: str
     fresh: bool
@@ -117,6 +122,9 @@ class Model(Protocol):
     @property
     def recipe(self) -> str:
         """The name of what suits it in `t2t.optim.TUNING`."""
+
+    def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
+        """Raise ``UsageError`` for a set that it cannot answer, not even when it has learned from ``trained``."""
 
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Get ready for every set that will be trained on or scored; raise ``UsageError`` for what it cannot do."""

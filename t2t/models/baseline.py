@@ -508,6 +508,7 @@ class Baseline:
     family = recipe = "baseline"
     generates = False
     fits = True
+    soft = False
     fresh = False
 
     def __init__(self, name: str, options: Options, origin: str) -> None:
@@ -518,14 +519,27 @@ class Baseline:
         self.learned: dict[str, Learned] = {}
         self._hashes: dict[str, set[str]] = {}
 
+    def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
+        """Raise ``UsageError`` for a kind of task that it cannot answer, or a task that is not learned."""
+        self._check_kind(egs)
+        name, asked = egs.task.name, {prompt.hash for prompt in egs.prompts}
+        learned = {task: set(one.prompts) for task, one in self.learned.items()}
+        learned |= {one.task.name: {prompt.hash for prompt in one.prompts} for one in trained}
+        if name not in learned and not any(asked & known for known in learned.values()):
+            raise self._unlearned(name)
+
+    def _check_kind(self, egs: Examples) -> None:
+        kind = _kind(egs)
+        if kind not in LEARNERS[self.name]:
+            able = [f"baseline:{name}" for name, kinds in LEARNERS.items() if kind in kinds]
+            raise UsageError(f"baseline:{self.name} cannot answer a {kind} task", where=egs.task.name,
+                             fix=f"These can: {', '.join(able)}.")  # fmt: skip
+
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Note the prompts of each task. Raise ``UsageError`` for a task that cannot be answered or was not learned."""
         for egs in sets.values():
-            kind, where = _kind(egs), egs.task.name
-            if kind not in LEARNERS[self.name]:
-                able = [f"baseline:{name}" for name, kinds in LEARNERS.items() if kind in kinds]
-                raise UsageError(f"baseline:{self.name} cannot answer a {kind} task", where=where,
-                                 fix=f"These can: {', '.join(able)}.")  # fmt: skip
+            self._check_kind(egs)
+            where = egs.task.name
             if egs.shots:
                 raise UsageError("a baseline reads no examples before its input", where=where, fix="Leave out --shots.")
             self._hashes.setdefault(where, set()).update(prompt.hash for prompt in egs.prompts)
@@ -556,8 +570,11 @@ class Baseline:
         for one in self.learned.values():
             if self._hashes.get(task, set()) & set(one.prompts):
                 return one
-        raise UsageError(f"baseline:{self.name} has no head for this task", where=task,
-                         fix=f"Train it: t2t train --model baseline:{self.name} --task {task}.")  # fmt: skip
+        raise self._unlearned(task)
+
+    def _unlearned(self, task: str) -> UsageError:
+        return UsageError(f"baseline:{self.name} has no head for this task", where=task,
+                          fix=f"Train it: t2t train --model baseline:{self.name} --task {task}.")  # fmt: skip
 
     def thaw(self, step: int) -> None:
         """Do nothing: it takes no steps."""

@@ -15,7 +15,7 @@ import contextlib
 import inspect
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -153,6 +153,7 @@ class Encoder(ByStep):
     family = "encoder"
     generates = False
     network: type[Network] = Network
+    soft = True
 
     def __init__(
         self, body: Any, tokens: EncoderTokens, options: Options, origin: str, *, fresh: bool = False, pooling: str = ""
@@ -182,6 +183,15 @@ class Encoder(ByStep):
         return self.net.body
 
     # -- heads ---------------------------------------------------------------------------------------------------
+
+    def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
+        """Raise ``UsageError`` for answers that no head can give, or where there will be none for the task."""
+        check_answer(egs)
+        name, asked = egs.task.name, {prompt.hash for prompt in egs.prompts}
+        heads = {key: set(head.purpose.prompts) for key, head in self.net.named_heads().items()}
+        heads |= {key_of(one.task.name): {prompt.hash for prompt in one.prompts} for one in trained}
+        if key_of(name) not in heads and not any(asked & known for known in heads.values()):
+            raise self._headless(name, heads)
 
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Make the heads that are missing, from the seed, where there are rows to train them on.
@@ -250,11 +260,14 @@ class Encoder(ByStep):
             alike = (key for key, head in heads.items() if asked & set(head.purpose.prompts))
             found = key_of(task) if key_of(task) in heads else next(alike, None)
             if found is None:
-                has = ", ".join(map(task_of, heads)) or "nothing"
-                raise UsageError("the model has no head for this task", where=task,
-                                 fix=f"Train one: t2t train --task {task}. It has heads for {has}.")  # fmt: skip
+                raise self._headless(task, heads)
             self._shared[task] = found
         return heads[self._shared[task]]
+
+    def _headless(self, task: str, heads: Iterable[str]) -> UsageError:
+        has = ", ".join(map(task_of, heads)) or "nothing"
+        return UsageError("the model has no head for this task", where=task,
+                          fix=f"Train one: t2t train --task {task}. It has heads for {has}.")  # fmt: skip
 
     def _by_head(self, egs: Sequence[Example]) -> dict[str, list[int]]:
         """Return the places of the examples that each head answers."""
