@@ -30,7 +30,7 @@ from t2t.errors import DataError, ModelError, UsageError, visible
 from t2t.examples import Examples
 from t2t.models import Loss, Options
 from t2t.models.encoder import Encoder, Network, key_of, load_heads, opened, task_of, write_heads
-from t2t.models.heads import Head, Purpose, as_purpose, gold
+from t2t.models.heads import OF_A_NUMBER, Head, Purpose, as_purpose, gold
 from t2t.models.layout import ApartTokens, Laid, column_texts
 from t2t.models.sentences import Sentences, read_sentences, write_sentences
 from t2t.types import Batch, Example
@@ -82,7 +82,7 @@ class Cosine(torch.nn.Module):
 
     def __init__(self, purpose: Purpose, kind: str) -> None:
         super().__init__()
-        self.purpose, self.kind = purpose, kind
+        self.purpose, self.kind, self.weight = purpose, kind, OF_A_NUMBER if kind == "cosine" else 1.0
         self.low, self.high = purpose.range or (0.0, 1.0)
 
     def loss(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -106,6 +106,7 @@ class Fitted(torch.nn.Module):
 
     weight_CF: torch.Tensor
     bias_C: torch.Tensor
+    weight = 1.0
 
     def __init__(self, purpose: Purpose, kind: str, size: int) -> None:
         super().__init__()
@@ -213,6 +214,12 @@ class BiEncoder(Encoder):
         self.said, self.net.normalize = said, said.normalize
         self._rows: dict[str, list[Example]] = {}  # that regressions are fitted on
         self._stale = False  # whether the body has learned since they were
+
+    def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
+        """Raise ``UsageError`` for what two texts, each alone, cannot answer, or will have no head for."""
+        self._kind(egs)
+        if egs.task.answer != "number":
+            super().check(egs, trained)
 
     def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
         """Make the heads that are missing. Raise ``UsageError`` for a task that two texts, each alone, cannot answer.

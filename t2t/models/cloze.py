@@ -238,6 +238,7 @@ class Cloze(ByStep):
 
     family = "cloze"
     generates = False
+    soft = True
 
     def __init__(self, lm: Any, tokens: ClozeTokens, options: Options, origin: str, *, fresh: bool = False) -> None:
         self.tokens: Any = tokens
@@ -247,11 +248,15 @@ class Cloze(ByStep):
         self.unlabelled: Sequence[Example] = ()
         self.net.eval()
 
-    def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
+    def check(self, egs: Examples, trained: Sequence[Examples] = ()) -> None:
         """Raise ``UsageError`` for what is no choice of words for one blank."""
+        for prompt in egs.prompts:
+            _check_prompt(egs, prompt)
+
+    def prepare(self, sets: Mapping[str, Examples], *, training: bool) -> None:
+        """Raise ``UsageError`` for what it cannot answer."""
         for egs in sets.values():
-            for prompt in egs.prompts:
-                _check_prompt(egs, prompt)
+            self.check(egs)
 
     def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
         """Return the input tokens of each example, with those of the language model's own loss, and 1."""

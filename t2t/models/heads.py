@@ -34,6 +34,7 @@ from t2t.types import Example
 
 __all__ = [
     "ACTIVATIONS",
+    "OF_A_NUMBER",
     "Head",
     "Purpose",
     "as_purpose",
