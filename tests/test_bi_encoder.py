@@ -187,7 +187,7 @@ def test_the_cosine_loss_is_that_of_the_paper_and_the_answer_its_scale(bert: Pat
     u, v = (by_hand(bert, texts, net=net) for texts in columns(egs))
     cosine = cosine_similarity(u, v)
     assert [float(text) for text in m.write(egs)] == pytest.approx([10 * max(c, 0) for c in cosine.tolist()], abs=6e-4)
-    compared(m, net, egs, sum((c - eg.gold / 10) ** 2 for c, eg in zip(cosine, egs, strict=True)))
+    compared(m, net, egs, sum(6 * (c - eg.gold / 10) ** 2 for c, eg in zip(cosine, egs, strict=True)))
 
 
 def test_the_ranking_loss_counts_the_other_second_texts(bert: Path) -> None:

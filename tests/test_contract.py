@@ -104,5 +104,30 @@ def test_the_contract(case: Case, tmp_path: Path) -> None:
     assert again.write(egs[:]) == texts and torch.allclose(torch.tensor(again.rank(egs[:])), nats, atol=1e-5)
 
 
+ADAPTED = [case for case in cases() if case.kind in ("t5", "gpt2", "bert")]
+
+
+@pytest.mark.parametrize("adapter", ["lora", "ia3"])
+@pytest.mark.parametrize("case", ADAPTED, ids=lambda case: f"{case.family}-{case.kind}")
+def test_an_adapter_learns_alone_and_is_merged_where_a_model_is_saved(case: Case, adapter: str, tmp_path: Path) -> None:
+    case.write(tmp_path / "model", case.kind)
+    m, egs = (
+        load(str(tmp_path / "model"), family=case.family, options=Options(**OPTIONS, adapter=adapter)),
+        examples(case),
+    )
+    before = {name: p.detach().clone() for name, p in m.net.named_parameters()}
+    losses = trained(m, {TASK: egs}, 20)
+    assert losses[-1] < losses[0]
+    changed = {name for name, p in m.net.named_parameters() if name not in before or not torch.equal(p, before[name])}
+    assert changed and all("lora_" in name or "ia3_" in name or name.startswith("heads.") for name in changed)
+    nats = torch.tensor(m.rank(egs[:]))
+    m.save(tmp_path / "saved")
+    again = opened(case, tmp_path / "saved")
+    again.prepare({TASK: examples(case, "validation")}, training=False)
+    assert not [name for name, _ in again.net.named_parameters() if "lora_" in name or "ia3_" in name]
+    assert torch.allclose(torch.tensor(again.rank(egs[:])), nats, atol=1e-4)
+    assert torch.allclose(torch.tensor(m.rank(egs[:])), nats, atol=1e-6), "saving changes nothing"
+
+
 def test_every_family_that_learns_by_steps_is_here() -> None:
     assert {case.family for case in cases()} | {"baseline", "pretraining"} == set(FAMILIES)  # these two learn otherwise

@@ -29,6 +29,7 @@ from torch.nn.functional import cosine_similarity, cross_entropy, log_softmax, n
 from t2t.errors import DataError, ModelError, UsageError, visible
 from t2t.examples import Examples
 from t2t.models import Loss, Options
+from t2t.models.adapters import whole
 from t2t.models.encoder import Encoder, Network, key_of, load_heads, opened, task_of, write_heads
 from t2t.models.heads import OF_A_NUMBER, Head, Purpose, as_purpose, gold
 from t2t.models.layout import ApartTokens, Laid, column_texts
@@ -339,7 +340,8 @@ class BiEncoder(Encoder):
         """Write a directory that sentence-transformers opens, and the heads beside it."""
         self._refit()
         body = self.net.body
-        body.save_pretrained(folder)
+        with whole(body, folder):
+            body.save_pretrained(folder)
         self.tokens.save(folder)
         write_sentences(folder, self.said, size=body.config.hidden_size, longest=self.tokens.max_input,
                         model_type=body.config.model_type)  # fmt: skip

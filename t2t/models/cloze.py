@@ -31,6 +31,7 @@ from t2t.batches import pad, plan
 from t2t.errors import DataError, ModelError, UsageError, visible
 from t2t.examples import Examples
 from t2t.models import ByStep, Loss, Options
+from t2t.models.adapters import whole
 from t2t.models.body import check_tensors, positions, quiet
 from t2t.models.layout import EncoderTokens, Laid, digest
 from t2t.models.precision import autocast, dtype_of, set_dropout
@@ -240,6 +241,11 @@ class Cloze(ByStep):
     generates = False
     soft = True
 
+    @property
+    def trunk(self) -> Any:
+        """The masked language model: what an adapter goes into."""
+        return self.net.lm
+
     def __init__(self, lm: Any, tokens: ClozeTokens, options: Options, origin: str, *, fresh: bool = False) -> None:
         self.tokens: Any = tokens
         self.options, self.fresh, self.origin = options, fresh, origin
@@ -376,7 +382,8 @@ class Cloze(ByStep):
 
     def save(self, folder: Path) -> None:
         """Write a Hugging Face directory of a masked language model, and a mark that says what answers with it."""
-        self.net.lm.save_pretrained(folder)
+        with whole(self.net.lm, folder):
+            self.net.lm.save_pretrained(folder)
         self.tokens.save(folder)
         (folder / MARK).write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
 
