@@ -30,6 +30,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from t2t.batches import pad, plan
 from t2t.errors import DataError, ModelError, UsageError, visible
 from t2t.examples import Examples
+from t2t.masking import choose, count, hide
 from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
 from t2t.models.body import check_tensors, positions, quiet
@@ -44,7 +45,6 @@ from t2t.types import Batch, Example, Piece, Prompt
 __all__ = ["Blank", "Cloze", "ClozeTokens", "Network", "load"]
 
 MARK, FORMAT = "t2t_cloze.json", 1  # the file that says that a folder is a cloze model's
-HIDDEN, MASKED, SWAPPED = 0.15, 0.8, 0.1  # of the tokens; of those hidden, as the mask and as any token (BERT)
 
 
 # -- texts with a blank ------------------------------------------------------------------------------------------------
@@ -74,6 +74,7 @@ class ClozeTokens(EncoderTokens):
         super().__init__(tokenizer, max_input=max_input)
         self.mask: int = tokenizer.mask_token_id
         self.special = np.array(sorted({self.pad, *tokenizer.all_special_ids}))
+        self.vocabulary = np.setdiff1d(np.arange(len(tokenizer), dtype=np.int32), self.special)
         self._blanks: dict[tuple[str, int], Blank] = {}
         self._before = {text: self.ids([text])[0] for text in ("a", '"')}
 
@@ -295,15 +296,14 @@ class Cloze(ByStep):
         return [blank.laid.rows[0] for blank in self.tokens.fill(egs)]
 
     def _hide(self, row_S: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return a row with some of its tokens hidden, where these are, and what they were (Devlin et al. 2019)."""
-        picked_S, how_S = torch.rand(2, len(row_S)).numpy()
-        any_S = torch.randint(len(self.tokens.tokenizer), (len(row_S),)).numpy()
-        places = np.flatnonzero((picked_S < HIDDEN) & ~np.isin(row_S, self.tokens.special))
-        how = how_S[places]
-        seen = np.where(how < MASKED, self.tokens.mask, np.where(how < MASKED + SWAPPED, any_S[places], row_S[places]))
-        out_S = row_S.copy()
-        out_S[places] = seen
-        return out_S, places, row_S[places]
+        """Return a row with some of its tokens hidden, where these are, and what they were (`t2t.masking`)."""
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        text = np.flatnonzero(~np.isin(row_S, self.tokens.special))
+        chosen_S = np.zeros(len(row_S), bool)
+        if len(text):
+            chosen_S[text] = choose(len(text), count(len(text)), rng)
+        out_S = hide(row_S, chosen_S, rng, mask=self.tokens.mask, vocabulary=self.tokens.vocabulary)
+        return out_S, np.flatnonzero(chosen_S), row_S[chosen_S]
 
     def _tensors(
         self, blanks: Sequence[Blank], hidden: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
