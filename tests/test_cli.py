@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from t2t import cli
+from t2t import cli, cli_ls
 
 
 class Done(NamedTuple):
@@ -105,7 +105,8 @@ def test_a_run_has_every_file_of_the_contract(run: Path) -> None:
         "signature",
     }
     assert all(set(each) == row for each in report["rows"])
-    cost = {"parameters", "train_seconds", "train_tokens", "eval_seconds", "examples_per_second", "peak_memory_mb"}
+    cost = {"parameters", "trainable_parameters", "train_seconds", "train_tokens", "eval_seconds"}
+    cost |= {"examples_per_second", "peak_memory_mb"}
     assert set(report["cost"]) == cost
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert {"step", "seconds", "loss", "lr", "tokens_per_second"} <= set(lines[0])
@@ -275,7 +276,7 @@ def test_an_unexpected_fault_says_so_in_one_line(t2t: Run, monkeypatch: pytest.M
     def broken() -> None:
         raise RuntimeError("boom\nsecond line")
 
-    monkeypatch.setitem(cli._LISTS, "tasks", broken)
+    monkeypatch.setitem(cli_ls._LISTS, "tasks", broken)
     done = t2t("ls", "tasks")
     assert (done.code, len(done.err.splitlines())) == (1, 1)
     with pytest.raises(RuntimeError):
@@ -287,5 +288,5 @@ def test_memory_that_ran_out(t2t: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def greedy() -> None:
         raise MemoryError
 
-    monkeypatch.setitem(cli._LISTS, "tasks", greedy)
+    monkeypatch.setitem(cli_ls._LISTS, "tasks", greedy)
     assert t2t("ls", "tasks").code == 9
