@@ -25,6 +25,7 @@ import numpy as np
 
 from t2t.errors import UsageError, visible
 from t2t.metrics import Table, measure, table_of
+from t2t.mixtures import mix, mixes
 from t2t.predict import answers_for, read_predictions
 from t2t.runs import read_config
 from t2t.tasks import task
@@ -295,8 +296,11 @@ def _read(folder: Path, name: str, split: str) -> _Run:
 
 def _own_tasks(folder: Path) -> dict[str, Task]:
     """Return the tasks by name that a run was given as files."""
-    named = [name for name in read_config(folder).task if ".yaml" in name] if (folder / "run.yaml").is_file() else []
-    return {found.name: found for found in map(task, named)}
+    if not (folder / "run.yaml").is_file():
+        return {}
+    config = read_config(folder)
+    named = mix(config.mix).scored if config.mix in mixes() else config.task
+    return {found.name: found for found in map(task, named) if found.name not in named}
 
 
 def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:

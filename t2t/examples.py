@@ -224,7 +224,7 @@ class Examples(Sequence[Example]):
             format=prompt.format,
             spans=task.answer == "spans",
             group=json.dumps([row.get(column) for column in task.group], default=str) if task.group else "",
-            row=_digest(row),
+            row="" if self.split == "train" else _digest(row),  # rows to train on are rendered often, and not compared
             taught=self._taught[place] if self._taught else (),
         )
 

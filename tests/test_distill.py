@@ -18,7 +18,6 @@ from t2t.config import Config
 from t2t.distill import distill
 from t2t.errors import CheckpointError, Stopped, UsageError
 from t2t.models import seq2seq
-from t2t.predict import read_predictions
 from t2t.sets import load
 from t2t.teacher import taught
 from t2t.train import Watch, resume, train
@@ -86,11 +85,6 @@ def teacher(tasks: Path, bert: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 def told(folder: Path, name: str = "toy-kind") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "teacher" / f"{name}.jsonl").read_text().splitlines()]
-
-
-def answers(folder: Path, name: str = "toy-kind") -> list[Any]:
-    (path,) = (folder / "eval" / "validation").glob(f"{name}*.predictions.jsonl")
-    return [pred.answer for pred in read_predictions(path)]
 
 
 # -- choices ---------------------------------------------------------------------------------------------------------
