@@ -649,7 +649,7 @@ def yaml_text(text: str) -> str:
     bare = re.fullmatch(r"[A-Za-z_./]([A-Za-z0-9_./ -]*[A-Za-z0-9_./?-])?", text)
     if bare and text.lower() not in ("y", "n") and len(text) <= 100:
         try:
-            if yaml.safe_load(text) == text:
+            if yaml.safe_load(text) == text and yaml.safe_load(f"[{text}]") == [text]:  # "A?" is none in a list
                 return text
         except yaml.YAMLError:
             pass
