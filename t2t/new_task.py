@@ -612,7 +612,7 @@ def _column_line(column: DataColumn, answer: Answer | None) -> str:
     """Return a column's line: its kind, and where it has another name in the data."""
     kind = answer.kind if answer else column.kind()
     parts = [f"kind: {kind}"]
-    parts += [f"from: {yaml_text(column.place)}"] if column.place != column.name else []
+    parts += [f"from: {yaml_text(column.place, listed=True)}"] if column.place != column.name else []
     parts += [f"names: [{', '.join(map(yaml_text, answer.names))}]"] if answer and answer.names else []
     return f"  {yaml_text(column.name)}: {kind if len(parts) == 1 else '{' + ', '.join(parts) + '}'}"
 
@@ -639,17 +639,20 @@ def _prompt_lines(name: str, pattern: str, answer: Answer, comment: str = "") ->
 
 def _list_lines(key: str, items: Sequence[str]) -> list[str]:
     """Return a list in one line, or an item a line where that is too long."""
-    line = f"{key}: [{', '.join(map(yaml_text, items))}]"
+    line = f"{key}: [{', '.join(yaml_text(item, listed=True) for item in items)}]"
     indent = " " * (len(key) - len(key.lstrip()) + 2)
     return [line] if len(line) <= 120 else [f"{key}:", *(f"{indent}- {yaml_text(item)}" for item in items)]
 
 
-def yaml_text(text: str) -> str:
-    """Return a text as YAML reads it back: bare where that is safe, else in double quotes."""
+def yaml_text(text: str, *, listed: bool = False) -> str:
+    """Return a text as YAML reads it back: bare where that is safe, else in double quotes.
+
+    ``listed``: it stands in brackets, where less is safe ("A?").
+    """
     bare = re.fullmatch(r"[A-Za-z_./]([A-Za-z0-9_./ -]*[A-Za-z0-9_./?-])?", text)
     if bare and text.lower() not in ("y", "n") and len(text) <= 100:
         try:
-            if yaml.safe_load(text) == text and yaml.safe_load(f"[{text}]") == [text]:  # "A?" is none in a list
+            if yaml.safe_load(f"[{text}]" if listed else text) == ([text] if listed else text):
                 return text
         except yaml.YAMLError:
             pass

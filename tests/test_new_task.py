@@ -235,7 +235,8 @@ def test_labels_come_back_as_they_are(labels: tuple[str, str]) -> None:
 @given(st.text(max_size=30).filter(lambda text: not re.search("[\ud800-\udfff]", text)))
 @example("A?")
 def test_yaml_reads_every_text_back(text: str) -> None:
-    assert yaml.safe_load(f"- {{a: [{yaml_text(text)}]}}") == [{"a": [text]}]
+    assert yaml.safe_load(f"- {{a: [{yaml_text(text, listed=True)}]}}") == [{"a": [text]}]
+    assert yaml.safe_load(f"- a: {yaml_text(text)}") == [{"a": text}]
     assert len(yaml_text(text).splitlines()) <= 1
 
 
