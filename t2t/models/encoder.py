@@ -65,7 +65,7 @@ __all__ = ["Encoder", "Network", "Opened", "key_of", "load", "load_heads", "open
 ACTIVATION_OF = {"electra": "gelu", "distilbert": "relu", "deberta": "gelu", "deberta-v2": "gelu"}
 
 # Features of a frozen body are kept where all sets together are at most so many examples and so many bytes.
-MOST_KEPT, MOST_BYTES, WORDS_A_ROW = 100_000, 2**31, 25
+MOST_KEPT, MOST_BYTES, WORDS_A_ROW = 300_000, 2**31, 25
 
 HEADS_FILE, WEIGHTS_FILE, FORMAT = "t2t_heads.json", "heads.safetensors", 1
 
