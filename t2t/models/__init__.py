@@ -5,10 +5,11 @@ Floor 4. A model is whatever answers text with text. A family is one file in thi
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -94,6 +95,18 @@ class ByStep:
     def answer_limit(self, eg: Example) -> int | None:
         """Return None: answers may be of any length."""
         return None
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Switch dropout and gradients off."""
+        import torch
+
+        was, _ = self.net.training, self.net.eval()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            self.net.train(was)
 
     def held_out(self, sets: Mapping[str, Examples]) -> list[str]:
         """Return nothing: it is measured by its answers."""

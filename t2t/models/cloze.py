@@ -15,11 +15,10 @@ where the vocabulary is scored, of which the last Q are those that the language 
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import inspect
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -349,16 +348,6 @@ class Cloze(ByStep):
         return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
 
     # -- answering -----------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Switch dropout and gradients off."""
-        was, _ = self.net.training, self.net.eval()
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            self.net.train(was)
 
     def score(self, egs: Sequence[Example]) -> list[list[float]]:
         """Return the score of every choice: its logit at the mask, not yet made a likelihood."""

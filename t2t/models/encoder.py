@@ -11,11 +11,10 @@ Shapes: R rows of tokens (one an example, or one a choice), S positions, W words
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -399,16 +398,6 @@ class Encoder(ByStep):
         """Cut examples into batches of similar length."""
         sizes = np.array([one.size for one in laid], dtype=np.int64)
         return [part.tolist() for part in plan(sizes, np.zeros_like(sizes), budget=self.options.eval_tokens)]
-
-    @contextlib.contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Switch dropout and gradients off."""
-        was, _ = self.net.training, self.net.eval()
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            self.net.train(was)
 
     def _answers(self, egs: Sequence[Example]) -> list[Any]:
         """Return what each head answers: nats of its choices, a number, or places of tags."""
