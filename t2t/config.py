@@ -67,6 +67,7 @@ class Config:
     long_targets: str = "error"
     dropout: float | None = None
     precision: str = "auto"
+    plain: bool = False
     pack: bool = False
     pooling: str = "auto"
     head: str = "linear"

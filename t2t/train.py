@@ -493,10 +493,12 @@ def _step(run: Run, egs: Sequence[Example]) -> dict[str, Any]:
 
 
 def _parts(config: Config, model: Model, egs: Sequence[Example], world: int) -> list[list[Example]]:
-    """Cut a rank's examples of a step into backward passes: of similar lengths, or, to be packed, in their order."""
+    """Cut a rank's examples of a step into backward passes: in their order where padding costs nothing, else of similar
+    lengths.
+    """
     budget = max(1, config.batch_tokens // (config.accumulate * world))
     sizes = np.array(model.sizes(egs), dtype=np.int64).reshape(-1, 2)
-    if config.pack:
+    if config.pack or model.unpadded:
         parts = steps(sizes.sum(1), budget=budget)
     else:
         parts = plan(sizes[:, 0], sizes[:, 1], budget=budget, most_padding=MOST_PADDING)

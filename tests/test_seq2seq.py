@@ -52,9 +52,10 @@ def gradients(m: Seq2Seq, egs: Sequence[Example]) -> tuple[float, dict[str, torc
 # -- loss --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["t5", "mt5", "umt5", "bart"])
-def test_loss_and_gradients_are_those_of_labels(kind: str) -> None:
-    m, egs = model(kind), some()
+@pytest.mark.parametrize(("kind", "plain"), [*((kind, False) for kind in PACKABLE), ("t5", True), ("bart", False)])
+def test_loss_and_gradients_are_those_of_labels(kind: str, plain: bool) -> None:
+    m, egs = model(kind, plain=plain), some()
+    assert m.unpadded == (kind in PACKABLE and not plain)
     nats, grads = gradients(m, egs)
     tokenizer = m.tokens.tokenizer
     source = tokenizer([eg.input for eg in egs], padding=True, return_tensors="pt")
@@ -73,7 +74,7 @@ def test_loss_and_gradients_are_those_of_labels(kind: str) -> None:
 @pytest.mark.parametrize("kind", PACKABLE)
 def test_packed_is_unpacked(kind: str, attention: str) -> None:
     egs = some()
-    apart, packed = (model(kind, attention=attention, pack=pack, max_input=160) for pack in (False, True))
+    apart, packed = (model(kind, attention=attention, pack=p, max_input=160, plain=True) for p in (False, True))
     assert packed.net.config._attn_implementation == attention
     rows = len(packed.batch(egs).tensors["source_BS"])
     assert rows < len(egs) / 2, "several examples must share a row"
@@ -84,7 +85,7 @@ def test_packed_is_unpacked(kind: str, attention: str) -> None:
 
 def test_packed_is_unpacked_in_bf16() -> None:
     egs = some()
-    one, two = (gradients(model(pack=pack, precision="bf16"), egs) for pack in (False, True))
+    one, two = (gradients(model(pack=pack, precision="bf16", plain=True), egs) for pack in (False, True))
     assert two[0] == pytest.approx(one[0], rel=2e-2)
     assert two[0] != pytest.approx(gradients(model(), egs)[0], rel=1e-9), "bf16 must be at work"
 
@@ -113,26 +114,27 @@ def test_bart_cannot_be_packed() -> None:
         model("bart", pack=True)
 
 
-def test_padding_does_not_change_the_loss_of_an_example() -> None:
-    m = model()
+@pytest.mark.parametrize("plain", [False, True])
+def test_padding_does_not_change_the_loss_of_an_example(plain: bool) -> None:
+    m = model(plain=plain)
     short, long = example("a", "b"), example("a b c g m s " * 5, "a b c g")
     alone = [m.loss(m.batch([eg])).nats.item() for eg in (short, long)]
     assert m.loss(m.batch([short, long])).nats.item() == pytest.approx(sum(alone), rel=1e-5)
 
 
-def test_label_smoothing_is_pytorchs() -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_label_smoothing_is_pytorchs(fast: bool) -> None:
     egs = some(3)
-    plain, smooth = model(), model(label_smoothing=0.1)
-    batch = plain.batch(egs)
-    t = batch.tensors
+    plain, smooth = model(plain=True), model(label_smoothing=0.1, plain=not fast)
+    t = plain.batch(egs).tensors
     logits = plain.net(
         input_ids=t["source_BS"], attention_mask=t["source_segment_BS"], decoder_input_ids=t["shifted_BT"]
     ).logits
     wanted = torch.nn.CrossEntropyLoss(label_smoothing=0.1, reduction="sum")(
         logits.flatten(0, 1), t["target_BT"].flatten()
     )
-    assert smooth.loss(batch).nats.item() == pytest.approx(wanted.item(), rel=1e-5)
-    assert plain.loss(batch).nats.item() != pytest.approx(wanted.item(), rel=1e-5)
+    assert smooth.loss(smooth.batch(egs)).nats.item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert plain.loss(plain.batch(egs)).nats.item() != pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_dropout_is_set_everywhere_and_off_in_answers() -> None:

@@ -23,6 +23,7 @@ from t2t import checkpoint, models, runs
 from t2t.config import CHANGEABLE
 from t2t.errors import CheckpointError, DataError, DiskError, NonFiniteError, RunInUseError, Stopped, UsageError
 from t2t.models import Loss
+from t2t.models.cpu.kernels import compiled
 from t2t.models.seq2seq import Seq2Seq
 from t2t.optim import OPTIMIZERS, SCHEDULES
 from t2t.train import Watch, resume, train
@@ -88,14 +89,24 @@ class Steps(Watch):
 # -- the step ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_loss_of_a_fixed_run_is_what_it_was(toys: Path, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_loss_of_a_fixed_run_is_what_it_was(toys: Path, tiny: Path, tmp_path: Path, plain: bool) -> None:
     """A refactor that should change nothing changes none of these digits."""
-    train(config(tmp_path / "run", model=str(tiny), steps=5, accumulate=2, optimizer="adafactor"))
+    if not plain and compiled() is None:
+        pytest.skip("no C compiler: there is the plain way only")
+    train(config(tmp_path / "run", model=str(tiny), steps=5, accumulate=2, optimizer="adafactor", plain=plain))
     found = [round(line["loss"], 4) for line in steps(tmp_path / "run")]
-    assert found == PINNED, found
+    assert found == (PINNED if plain else PINNED_FLAT), found
 
 
-PINNED = [9.8355, 10.1615, 9.6712, 9.4564, 9.3503]  # nats a token; torch 2.13 on a CPU, fp32
+PINNED = [9.8355, 10.1615, 9.6712, 9.4564, 9.3503]
+PINNED_FLAT = [
+    9.6948,
+    9.9558,
+    9.6994,
+    9.5822,
+    9.5244,
+]  # other dropout, other sums  # nats a token; torch 2.13 on a CPU, fp32
 
 
 @pytest.mark.parametrize("pack", [False, True])

@@ -79,6 +79,11 @@ class ByStep:
         """Do nothing: what learns at the first step learns at every step."""
 
     @property
+    def unpadded(self) -> bool:
+        """Whether a batch of unlike lengths costs it no padding: not where transformers lays it out."""
+        return False
+
+    @property
     def trunk(self) -> Any:
         """The Hugging Face module, which adapters go into (`t2t.models.adapters`)."""
         return self.net
@@ -136,6 +141,10 @@ class Model(Protocol):
     def recipe(self) -> str:
         """The name of what suits it in `t2t.optim.TUNING`."""
 
+    @property
+    def unpadded(self) -> bool:
+        """Whether a batch of unlike lengths costs it no padding."""
+
     def check(self, egs: Examples, trained: Sequence[Examples]) -> None:
         """Raise ``UsageError`` for a set that it cannot answer, not even when it has learned from ``trained``."""
 
@@ -180,7 +189,8 @@ class Model(Protocol):
 class Options:
     """What a family needs to know when a model is loaded; every field is a configuration field of `train`.
 
-    ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation. ``pooling``,
+    ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation.
+    ``plain`` leaves out what is hand-written for speed. ``pooling``,
     ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an encoder's, ``pair_loss`` a
     bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's; ``vectors`` a baseline's;
     ``decoder_layers`` (how many of the decoder's are copied, from below; None: all) and ``share`` a warm-started one's.
@@ -193,6 +203,7 @@ class Options:
     long_targets: str = "error"
     pack: bool = False
     precision: str = "auto"
+    plain: bool = False
     dropout: float | None = None
     label_smoothing: float = 0.0
     eval_tokens: int = 8192

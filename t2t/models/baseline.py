@@ -508,6 +508,7 @@ class Baseline:
     family = recipe = "baseline"
     generates = False
     fits = True
+    unpadded = False
     soft = False
     fresh = False
 

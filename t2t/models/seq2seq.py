@@ -23,6 +23,9 @@ from t2t.errors import ModelError, UsageError, visible
 from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
 from t2t.models.precision import autocast, dtype_of, set_dropout
+from t2t.models.t5 import supports
+from t2t.models.t5.forward import flat_loss
+from t2t.models.t5.rows import IGNORED, lay_out
 from t2t.paths import models_folder
 from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
 from t2t.types import Batch, Example
@@ -31,7 +34,6 @@ __all__ = ["PACKABLE", "Seq2Seq", "check_tensors", "check_vocabulary", "load"]
 
 # Model types whose positions are relative only, so that a row may hold several examples (exact; see the tests).
 PACKABLE = ("t5", "mt5", "umt5")
-IGNORED = -100
 USUAL = 256  # tokens of an answer that a batch in evaluation makes room for
 
 
@@ -56,6 +58,11 @@ class Seq2Seq(ByStep):
 
     # -- training ------------------------------------------------------------------------------------------------
 
+    @property
+    def unpadded(self) -> bool:
+        """Whether a batch of unlike lengths costs no padding: by the forward pass of `t2t.models.t5`."""
+        return not self.options.plain and not self.options.pack and supports(self.net)
+
     def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
         """Return (input, target) tokens of each example; raise ``DataError`` on a target over the limit."""
         return [(len(e.source), len(e.target)) for e in self._encode(egs)]
@@ -64,9 +71,12 @@ class Seq2Seq(ByStep):
         return self.tokens.encode(egs, cut_targets=self.options.long_targets == "cut")
 
     def batch(self, egs: Sequence[Example]) -> Batch:
-        """Return source_BS, target_BT and, when packing, the segment of each position (0: padding)."""
+        """Return source_BS, target_BT and the segment of each position (0: padding), or a flat layout."""
         encoded = self._encode(egs)
         units = sum(len(e.target) for e in encoded)
+        if self.unpadded:
+            flat = lay_out(encoded, start=self.start, padding=self.tokens.pad)
+            return Batch({name: torch.from_numpy(ids) for name, ids in flat.items()}, tuple(egs), units)
         rows = [[i] for i in range(len(encoded))]
         if self.options.pack:
             sources, targets = [len(e.source) for e in encoded], [len(e.target) for e in encoded]
@@ -219,6 +229,8 @@ class SummedLoss(torch.nn.Module):
 
     def forward(self, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Return the cross-entropy in nats, summed over real target positions."""
+        if "lengths_2R" in tensors:
+            return flat_loss(self.net, tensors, dtype=self.dtype, label_smoothing=self.label_smoothing)
         source_BS, shifted_BT, target_BT = tensors["source_BS"], tensors["shifted_BT"], tensors["target_BT"]
         source_segment_BS, target_segment_BT = tensors["source_segment_BS"], tensors["target_segment_BT"]
         with autocast(source_BS.device, self.dtype):

@@ -1,0 +1,357 @@
+/* The element-wise parts of a T5 layer in one pass over memory each: what PyTorch does in three to six, with a slow
+   random generator, on a CPU. Compiled by kernels.py, called by ops.py, held to PyTorch's own by tests/test_ops.py.
+
+   Every function is there for float and for bfloat16 (kept as uint16_t, computed in float, rounded to nearest even).
+   Dropout is a counter-based hash of (seed, index): nothing is stored, the backward pass hashes again. An element is
+   kept where its hash is at least `drop`, the share to drop times 2^32; what is kept is multiplied by `scale`. */
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint16_t bf16;
+
+static inline float f32_of_float(float x) { return x; }
+static inline float float_of_f32(float x) { return x; }
+
+static inline float f32_of_bf16(bf16 x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float out;
+    memcpy(&out, &bits, 4);
+    return out;
+}
+
+static inline bf16 bf16_of_f32(float x) { /* a NaN stays one: the loop must see it */
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return (bf16)(x == x ? rounded : 0x7fc0u);
+}
+
+/* lowbias32 of C. Wellons' hash prospector: a bijection of 32 bits with low bias (nullprogram.com, 2018). */
+static inline uint32_t mixed(uint32_t x) {
+    x ^= x >> 16;
+    x *= 0x7feb352du;
+    x ^= x >> 15;
+    x *= 0x846ca68bu;
+    x ^= x >> 16;
+    return x;
+}
+
+/* The factor of an element: 0 where it is dropped. Beyond 2^32 elements the index wraps around. */
+static inline float kept(uint32_t i, uint32_t seed, uint32_t drop, float scale) {
+    return mixed(i ^ seed) >= drop ? scale : 0.0f;
+}
+
+static inline float exp_of(float x) { /* x <= 0: softmax's. Cephes' polynomial, error below 2 ulp */
+    x = x < -87.0f ? -87.0f : x;
+    float n = floorf(x * 1.44269504f + 0.5f);
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    int32_t bits = ((int32_t)n + 127) << 23;
+    float two;
+    memcpy(&two, &bits, 4);
+    return p * two;
+}
+
+static inline float sigmoid(float x) { /* of 2u = tanh's argument; the sign is folded so that exp_of sees x <= 0 */
+    float e = exp_of(x < 0.0f ? x : -x);
+    float s = 1.0f / (1.0f + e);
+    return x < 0.0f ? 1.0f - s : s;
+}
+
+/* gelu_new: 0.5 a (1 + tanh(u)) = a sigmoid(2u), u = sqrt(2/pi) (a + 0.044715 a^3) */
+static inline float gelu(float a) { return a * sigmoid(1.5957691216f * (a + 0.044715f * a * a * a)); }
+
+static inline float gelu_slope(float a) {
+    float s = sigmoid(1.5957691216f * (a + 0.044715f * a * a * a));
+    return s + a * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * a * a);
+}
+
+#define FOR_ROWS(n) _Pragma("omp parallel for schedule(static)") for (int64_t r = 0; r < (n); r++)
+
+#define OF_TYPE(T, LOAD, STORE, NAME)                                                                                  \
+                                                                                                                       \
+    /* y = x / rms(x) * w by rows of d; keeps 1 / rms. */                                                              \
+    void norm_##NAME(const T *x, const float *w, T *y, float *inverse, int64_t n, int64_t d, float eps) {              \
+        FOR_ROWS(n) {                                                                                                  \
+            const T *a = x + r * d;                                                                                    \
+            T *b = y + r * d;                                                                                          \
+            float sum = 0.0f;                                                                                          \
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < d; i++) sum += LOAD(a[i]) * LOAD(a[i]);     \
+            float inv = 1.0f / sqrtf(sum / (float)d + eps);                                                            \
+            inverse[r] = inv;                                                                                          \
+            for (int64_t i = 0; i < d; i++) b[i] = STORE(LOAD(a[i]) * inv * w[i]);                                     \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* dx, and dw summed over the rows of each of `parts` stretches (parts, d), so that the order is fixed. */         \
+    void norm_back_##NAME(const T *g, const T *x, const float *w, const float *inverse, T *dx, float *dw, int64_t n,   \
+                          int64_t d, int64_t parts) {                                                                  \
+        FOR_ROWS(parts) {                                                                                              \
+            float *sums = dw + r * d;                                                                                  \
+            memset(sums, 0, (size_t)d * sizeof(float));                                                                \
+            for (int64_t row = r * n / parts; row < (r + 1) * n / parts; row++) {                                      \
+                const T *a = x + row * d, *b = g + row * d;                                                            \
+                T *c = dx + row * d;                                                                                   \
+                float inv = inverse[row], dot = 0.0f;                                                                  \
+                _Pragma("omp simd reduction(+ : dot)") for (int64_t i = 0; i < d; i++) dot +=                          \
+                    LOAD(b[i]) * w[i] * LOAD(a[i]);                                                                    \
+                float along = dot * inv * inv * inv / (float)d;                                                        \
+                for (int64_t i = 0; i < d; i++) {                                                                      \
+                    c[i] = STORE(LOAD(b[i]) * w[i] * inv - LOAD(a[i]) * along);                                        \
+                    sums[i] += LOAD(b[i]) * LOAD(a[i]) * inv;                                                          \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* y = h + dropout(x), n rows of d; without h (NULL) dropout(x) alone, which is its own backward pass too. */      \
+    void dropped_##NAME(const T *h, const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop,              \
+                        float scale) {                                                                                 \
+        FOR_ROWS(n) {                                                                                                  \
+            int64_t at = r * d;                                                                                        \
+            if (h)                                                                                                     \
+                for (int64_t i = at; i < at + d; i++)                                                                  \
+                    y[i] = STORE(LOAD(h[i]) + LOAD(x[i]) * kept(i, seed, drop, scale));                                \
+            else                                                                                                       \
+                for (int64_t i = at; i < at + d; i++) y[i] = STORE(LOAD(x[i]) * kept(i, seed, drop, scale));           \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    void relu_##NAME(const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop, float scale) {              \
+        FOR_ROWS(n) {                                                                                                  \
+            int64_t at = r * d;                                                                                        \
+            for (int64_t i = at; i < at + d; i++) {                                                                    \
+                float a = LOAD(x[i]);                                                                                  \
+                y[i] = STORE((a < 0.0f ? 0.0f : a) * kept(i, seed, drop, scale));                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* What came out above 0 was kept and let through. */                                                              \
+    void relu_back_##NAME(const T *g, const T *y, T *dx, int64_t n, int64_t d, float scale) {                          \
+        FOR_ROWS(n) {                                                                                                  \
+            int64_t at = r * d;                                                                                        \
+            for (int64_t i = at; i < at + d; i++) dx[i] = STORE(LOAD(y[i]) > 0.0f ? LOAD(g[i]) * scale : 0.0f);        \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* y = dropout(gelu_new(a) * b), a and b the halves of x's rows of 2 d. */                                         \
+    void gated_##NAME(const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop, float scale) {             \
+        FOR_ROWS(n) {                                                                                                  \
+            const T *a = x + 2 * r * d, *b = a + d;                                                                    \
+            for (int64_t i = 0; i < d; i++)                                                                            \
+                y[r * d + i] = STORE(gelu(LOAD(a[i])) * LOAD(b[i]) * kept(r * d + i, seed, drop, scale));              \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    void gated_back_##NAME(const T *g, const T *x, T *dx, int64_t n, int64_t d, int64_t seed, int64_t drop,          \
+                           float scale) {                                                                              \
+        FOR_ROWS(n) {                                                                                                  \
+            const T *a = x + 2 * r * d, *b = a + d;                                                                    \
+            T *da = dx + 2 * r * d, *db = da + d;                                                                      \
+            for (int64_t i = 0; i < d; i++) {                                                                          \
+                float u = LOAD(g[r * d + i]) * kept(r * d + i, seed, drop, scale);                                     \
+                da[i] = STORE(u * LOAD(b[i]) * gelu_slope(LOAD(a[i])));                                                \
+                db[i] = STORE(u * gelu(LOAD(a[i])));                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+
+/* C (m, n) = A B, or C += A B: A's element (i, t) stands at A[i * row + t * column], B is (k, n) by rows of ldb floats,
+   n a multiple of LANES. Tiles of 8 or fewer rows by 2 or 1 vectors stay in registers. */
+#define LANES 16
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+static inline __attribute__((always_inline)) void tile(const int R, const int W, float *C, int64_t ldc, const float *A,
+                                                       int64_t row, int64_t column, const float *B, int64_t ldb,
+                                                       int64_t k, int add) {
+    vector sums[8][2];
+    for (int r = 0; r < R; r++)
+        for (int w = 0; w < W; w++)
+            sums[r][w] = add ? *(const vector *)(C + r * ldc + w * LANES) : (vector){0};
+    for (int64_t t = 0; t < k; t++)
+        for (int w = 0; w < W; w++) {
+            vector b = *(const vector *)(B + t * ldb + w * LANES);
+            for (int r = 0; r < R; r++) sums[r][w] += A[r * row + t * column] * b;
+        }
+    for (int r = 0; r < R; r++)
+        for (int w = 0; w < W; w++) *(vector *)(C + r * ldc + w * LANES) = sums[r][w];
+}
+
+static void product(float *C, int64_t ldc, const float *A, int64_t row, int64_t column, const float *B, int64_t ldb,
+                    int64_t m, int64_t n, int64_t k, int add) {
+    for (int64_t j = 0; j < n; j += 2 * LANES) {
+        int two = n - j > LANES;
+        int64_t i = 0;
+#define TILES(R)                                                                                                       \
+    for (; m - i >= R; i += R)                                                                                         \
+        if (two)                                                                                                       \
+            tile(R, 2, C + i * ldc + j, ldc, A + i * row, row, column, B + j, ldb, k, add);                            \
+        else                                                                                                           \
+            tile(R, 1, C + i * ldc + j, ldc, A + i * row, row, column, B + j, ldb, k, add);
+        TILES(8)
+        TILES(4)
+        TILES(2)
+        TILES(1)
+    }
+}
+
+static inline int64_t whole(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
+
+/* Rows of d elements, `step` apart, as floats: by rows of `wide`, or turned into d rows of `wide`; 0 beyond them. */
+#define LOADS(T, LOAD, NAME)                                                                                           \
+    static void load_##NAME(float *to, int64_t wide, const T *from, int64_t step, int64_t n, int64_t d) {              \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            for (int64_t c = 0; c < d; c++) to[i * wide + c] = LOAD(from[i * step + c]);                               \
+            for (int64_t c = d; c < wide; c++) to[i * wide + c] = 0.0f;                                                \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    static void load_turned_##NAME(float *to, int64_t wide, const T *from, int64_t step, int64_t n, int64_t d) {       \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            for (int64_t c = 0; c < d; c++) to[c * wide + i] = LOAD(from[i * step + c]);                               \
+        for (int64_t c = 0; c < d; c++)                                                                                \
+            for (int64_t i = n; i < wide; i++) to[c * wide + i] = 0.0f;                                                \
+    }
+
+#define BLOCK 32 /* queries at a time: their scores stay in the cache */
+
+/* Attention over rows of unlike lengths that lie one after the other: out = dropout(softmax(q k^T + bias)) v.
+
+   q, k, v have a row a position, of q_step and kv_step elements, in which h heads of d stand side by side; out is
+   (M, h d). Row r of the batch has queries q_from[r] .. q_from[r + 1] and keys k_from[r] .. k_from[r + 1]. bias is
+   (h, 2 far - 1), or NULL: the one of query i and key j is at far - 1 + j - i. `sums` (h, M) keeps each query's
+   log-sum-exp, from which the backward pass makes the weights again: nothing quadratic is stored. */
+#define ATTENTION(T, LOAD, STORE, NAME)                                                                                \
+    void attend_##NAME(const T *q, const T *k, const T *v, T *out, float *sums, const float *bias,                     \
+                       const int64_t *q_from, const int64_t *k_from, int64_t R, int64_t h, int64_t d, int64_t q_step,  \
+                       int64_t kv_step, int64_t far, int64_t causal, int64_t seed, int64_t drop, float scale) {        \
+        int64_t dp = whole(d), M = q_from[R];                                                                          \
+        _Pragma("omp parallel for schedule(dynamic)") for (int64_t task = 0; task < R * h; task++) {                   \
+            int64_t r = task / h, head = task % h, first = q_from[r], Q = q_from[r + 1] - first;                       \
+            int64_t origin = k_from[r], K = k_from[r + 1] - origin, Kp = whole(K);                                     \
+            float *memory = malloc((size_t)(Kp * d + Kp * dp + BLOCK * (2 * dp + Kp)) * sizeof(float));                \
+            float *kt = memory, *vs = kt + Kp * d, *qs = vs + Kp * dp, *os = qs + BLOCK * dp, *p = os + BLOCK * dp;    \
+            load_turned_##NAME(kt, Kp, k + origin * kv_step + head * d, kv_step, K, d);                                \
+            load_##NAME(vs, dp, v + origin * kv_step + head * d, kv_step, K, d);                                       \
+            for (int64_t start = 0; start < Q; start += BLOCK) {                                                       \
+                int64_t n = Q - start < BLOCK ? Q - start : BLOCK;                                                     \
+                load_##NAME(qs, dp, q + (first + start) * q_step + head * d, q_step, n, d);                            \
+                product(p, Kp, qs, dp, 1, kt, Kp, n, Kp, d, 0);                                                        \
+                for (int64_t i = 0; i < n; i++) {                                                                      \
+                    float *row = p + i * Kp, top = -INFINITY, sum = 0.0f;                                              \
+                    int64_t at = start + i, seen = causal && at + 1 < K ? at + 1 : K;                                  \
+                    const float *add = bias ? bias + head * (2 * far - 1) + far - 1 - at : 0;                          \
+                    if (add)                                                                                           \
+                        for (int64_t j = 0; j < seen; j++) row[j] += add[j];                                           \
+                    _Pragma("omp simd reduction(max : top)") for (int64_t j = 0; j < seen; j++) top =                  \
+                        row[j] > top ? row[j] : top;                                                                   \
+                    _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < seen; j++) {                        \
+                        row[j] = exp_of(row[j] - top);                                                                 \
+                        sum += row[j];                                                                                 \
+                    }                                                                                                  \
+                    float inv = 1.0f / sum;                                                                            \
+                    uint32_t place = (uint32_t)((head * M + first + at) * far);                                        \
+                    if (drop)                                                                                          \
+                        for (int64_t j = 0; j < seen; j++)                                                             \
+                            row[j] *= inv * kept(place + (uint32_t)j, (uint32_t)seed, (uint32_t)drop, scale);          \
+                    else                                                                                               \
+                        for (int64_t j = 0; j < seen; j++) row[j] *= inv;                                              \
+                    for (int64_t j = seen; j < Kp; j++) row[j] = 0.0f;                                                 \
+                    sums[head * M + first + at] = top + logf(sum);                                                     \
+                }                                                                                                      \
+                product(os, dp, p, Kp, 1, vs, dp, n, dp, K, 0);                                                        \
+                for (int64_t i = 0; i < n; i++)                                                                        \
+                    for (int64_t c = 0; c < d; c++)                                                                    \
+                        out[(first + start + i) * h * d + head * d + c] = STORE(os[i * dp + c]);                       \
+            }                                                                                                          \
+            free(memory);                                                                                              \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* dq, dk, dv are laid out as q, k, v; dbias (parts, h, 2 far - 1) is summed over the rows of each of `parts`      \
+       stretches, so that the order of the sum is fixed. */                                                            \
+    void attend_back_##NAME(const T *g, const T *q, const T *k, const T *v, T *dq, T *dk, T *dv, const float *sums,    \
+                            const float *bias, float *dbias, const int64_t *q_from, const int64_t *k_from, int64_t R,  \
+                            int64_t h, int64_t d, int64_t q_step, int64_t kv_step, int64_t far, int64_t causal,        \
+                            int64_t parts, int64_t seed, int64_t drop, float scale) {                                  \
+        int64_t dp = whole(d), M = q_from[R], wide = 2 * far - 1;                                                      \
+        _Pragma("omp parallel for schedule(dynamic)") for (int64_t task = 0; task < parts * h; task++) {               \
+            int64_t part = task / h, head = task % h;                                                                  \
+            for (int64_t r = part * R / parts; r < (part + 1) * R / parts; r++) {                                      \
+                int64_t first = q_from[r], Q = q_from[r + 1] - first;                                                  \
+                int64_t origin = k_from[r], K = k_from[r + 1] - origin, Kp = whole(K);                                 \
+                size_t size = (size_t)(2 * Kp * d + 3 * Kp * dp + BLOCK * (3 * dp + 2 * Kp) + Kp) * sizeof(float);     \
+                float *memory = malloc(size);                                                                          \
+                float *kt = memory, *vt = kt + Kp * d, *ks = vt + Kp * d, *dks = ks + Kp * dp, *dvs = dks + Kp * dp;   \
+                float *qs = dvs + Kp * dp, *gs = qs + BLOCK * dp, *dqs = gs + BLOCK * dp, *p = dqs + BLOCK * dp;       \
+                float *u = p + BLOCK * Kp, *bare = u + BLOCK * Kp;                                                     \
+                load_turned_##NAME(kt, Kp, k + origin * kv_step + head * d, kv_step, K, d);                            \
+                load_turned_##NAME(vt, Kp, v + origin * kv_step + head * d, kv_step, K, d);                            \
+                load_##NAME(ks, dp, k + origin * kv_step + head * d, kv_step, K, d);                                   \
+                memset(dks, 0, (size_t)(2 * Kp * dp) * sizeof(float));                                                 \
+                for (int64_t start = 0; start < Q; start += BLOCK) {                                                   \
+                    int64_t n = Q - start < BLOCK ? Q - start : BLOCK;                                                 \
+                    load_##NAME(qs, dp, q + (first + start) * q_step + head * d, q_step, n, d);                        \
+                    load_##NAME(gs, dp, g + (first + start) * h * d + head * d, h * d, n, d);                          \
+                    product(p, Kp, qs, dp, 1, kt, Kp, n, Kp, d, 0);                                                    \
+                    product(u, Kp, gs, dp, 1, vt, Kp, n, Kp, d, 0);                                                    \
+                    for (int64_t i = 0; i < n; i++) {                                                                  \
+                        float *row = p + i * Kp, *up = u + i * Kp, dot = 0.0f;                                         \
+                        int64_t at = start + i, seen = causal && at + 1 < K ? at + 1 : K;                              \
+                        const float *add = bias ? bias + head * wide + far - 1 - at : 0;                               \
+                        float less = sums[head * M + first + at];                                                      \
+                        uint32_t place = (uint32_t)((head * M + first + at) * far);                                    \
+                        if (add)                                                                                       \
+                            for (int64_t j = 0; j < seen; j++) row[j] += add[j];                                       \
+                        for (int64_t j = 0; j < seen; j++) bare[j] = exp_of(row[j] - less);                            \
+                        if (drop)                                                                                      \
+                            for (int64_t j = 0; j < seen; j++) {                                                       \
+                                float keep = kept(place + (uint32_t)j, (uint32_t)seed, (uint32_t)drop, scale);         \
+                                up[j] *= keep;                                                                         \
+                                row[j] = bare[j] * keep;                                                               \
+                            }                                                                                          \
+                        else                                                                                           \
+                            for (int64_t j = 0; j < seen; j++) row[j] = bare[j];                                       \
+                        _Pragma("omp simd reduction(+ : dot)") for (int64_t j = 0; j < seen; j++) dot +=               \
+                            bare[j] * up[j];                                                                           \
+                        for (int64_t j = 0; j < seen; j++) up[j] = bare[j] * (up[j] - dot);                            \
+                        for (int64_t j = seen; j < Kp; j++) row[j] = up[j] = 0.0f;                                     \
+                        if (add) {                                                                                     \
+                            float *sum = dbias + part * h * wide + head * wide + far - 1 - at;                         \
+                            for (int64_t j = 0; j < seen; j++) sum[j] += up[j];                                        \
+                        }                                                                                              \
+                    }                                                                                                  \
+                    product(dvs, dp, p, 1, Kp, gs, dp, K, dp, n, 1);                                                   \
+                    product(dks, dp, u, 1, Kp, qs, dp, K, dp, n, 1);                                                   \
+                    product(dqs, dp, u, Kp, 1, ks, dp, n, dp, K, 0);                                                   \
+                    for (int64_t i = 0; i < n; i++)                                                                    \
+                        for (int64_t c = 0; c < d; c++)                                                                \
+                            dq[(first + start + i) * q_step + head * d + c] = STORE(dqs[i * dp + c]);                  \
+                }                                                                                                      \
+                for (int64_t j = 0; j < K; j++)                                                                        \
+                    for (int64_t c = 0; c < d; c++) {                                                                  \
+                        dk[(origin + j) * kv_step + head * d + c] = STORE(dks[j * dp + c]);                            \
+                        dv[(origin + j) * kv_step + head * d + c] = STORE(dvs[j * dp + c]);                            \
+                    }                                                                                                  \
+                free(memory);                                                                                          \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+#define ALL(T, LOAD, STORE, NAME)                                                                                      \
+    OF_TYPE(T, LOAD, STORE, NAME)                                                                                      \
+    LOADS(T, LOAD, NAME)                                                                                               \
+    ATTENTION(T, LOAD, STORE, NAME)
+
+ALL(float, f32_of_float, float_of_f32, float)
+ALL(bf16, f32_of_bf16, bf16_of_f32, bf16)

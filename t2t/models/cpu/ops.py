@@ -1,0 +1,256 @@
+"""The element-wise parts of a transformer layer and attention over rows of unlike lengths, each with its backward pass.
+
+Floor 4. They call `kernels.c`, on the CPU, in fp32 or bf16; statistics, sums and attention's scores are fp32 in both.
+
+Shapes: N and M positions, D features, F features of a hidden layer, R rows, h heads, I = h times the size of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+
+from t2t.models.cpu.kernels import call
+
+__all__ = ["Drop", "Noise", "Spans", "add_dropped", "attend", "dropped", "gated", "norm", "rectified", "self_attend"]
+
+STRETCHES = 16  # in which gradients of weights are summed: fixed, so that the number of threads does not change a sum
+PARTS = 4  # the same of attention's bias, of which each head sums on its own
+
+
+class Drop(NamedTuple):
+    """Dropout at one place of one step: the share dropped, and the seed of the hash that decides."""
+
+    share: float = 0.0
+    seed: int = 0
+
+    @property
+    def how(self) -> tuple[int, int, float]:
+        """What a kernel takes: the seed, the hash below which an element is dropped, the factor on what is kept."""
+        return self.seed, int(self.share * 2**32), 1.0 / (1.0 - self.share)
+
+
+@dataclass
+class Noise:
+    """The dropout of one forward pass: a seed drawn from PyTorch's generator, and another one for each place."""
+
+    share: float
+    seed: int = 0
+
+    @classmethod
+    def of(cls, share: float, training: bool) -> Noise:
+        """Return the noise of a pass, none outside training; the generator is drawn from only where it is needed."""
+        share = share if training else 0.0
+        return cls(share, int(torch.randint(2**31, ())) if share else 0)
+
+    def next(self) -> Drop:
+        """Return the dropout of the next place."""
+        self.seed = (self.seed * 1664525 + 1013904223) % 2**32  # Numerical Recipes' generator: full period
+        return Drop(self.share, self.seed) if self.share else Drop()
+
+
+# -- norm ------------------------------------------------------------------------------------------------------------
+
+
+def norm(x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float) -> torch.Tensor:
+    """Return x / rms(x) * weight (Zhang and Sennrich 2019, equation 4), in the type of ``x``."""
+    return _Norm.apply(x_ND, weight_D, eps)  # type: ignore[no-untyped-call]
+
+
+class _Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float) -> torch.Tensor:
+        x_ND, w_D = x_ND.contiguous(), weight_D.float().contiguous()
+        y_ND, inverse_N = torch.empty_like(x_ND), torch.empty(len(x_ND))
+        call("norm", x_ND.dtype, x_ND, w_D, y_ND, inverse_N, *x_ND.shape, eps)
+        ctx.save_for_backward(x_ND, w_D, inverse_N)
+        return y_ND
+
+    @staticmethod
+    def backward(ctx: Any, grad_ND: torch.Tensor) -> Any:  # type: ignore[override]
+        x_ND, w_D, inverse_N = ctx.saved_tensors
+        dx_ND, dw_SD = torch.empty_like(x_ND), torch.empty(STRETCHES, len(w_D))
+        call("norm_back", x_ND.dtype, grad_ND.contiguous(), x_ND, w_D, inverse_N, dx_ND, dw_SD, *x_ND.shape, STRETCHES)
+        return dx_ND, dw_SD.sum(0), None
+
+
+# -- dropout ---------------------------------------------------------------------------------------------------------
+
+
+def dropped(x: torch.Tensor, drop: Drop) -> torch.Tensor:
+    """Return dropout(x)."""
+    return _Dropped.apply(x, drop) if drop.share else x  # type: ignore[no-untyped-call]
+
+
+class _Dropped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, drop: Drop) -> torch.Tensor:
+        ctx.drop = drop
+        return _masked(x, drop)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> Any:  # type: ignore[override]
+        return _masked(grad, ctx.drop), None
+
+
+def add_dropped(base: torch.Tensor, x: torch.Tensor, drop: Drop) -> torch.Tensor:
+    """Return base + dropout(x)."""
+    return _AddDropped.apply(base, x, drop) if drop.share else base + x  # type: ignore[no-untyped-call]
+
+
+class _AddDropped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, base: torch.Tensor, x: torch.Tensor, drop: Drop) -> torch.Tensor:
+        ctx.drop = drop
+        return _masked(x, drop, base.contiguous())
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> Any:  # type: ignore[override]
+        return grad, _masked(grad, ctx.drop), None
+
+
+def _masked(x: torch.Tensor, drop: Drop, base: torch.Tensor | None = None) -> torch.Tensor:
+    """Return dropout(x), added to ``base`` where there is one."""
+    x = x.contiguous()
+    y, columns = torch.empty_like(x), x.shape[-1]
+    call("dropped", x.dtype, base, x, y, x.numel() // columns, columns, *drop.how)
+    return y
+
+
+# -- feed-forward ----------------------------------------------------------------------------------------------------
+
+
+def rectified(x_NF: torch.Tensor, drop: Drop) -> torch.Tensor:
+    """Return dropout(relu(x))."""
+    return _Rectified.apply(x_NF, drop)  # type: ignore[no-untyped-call]
+
+
+class _Rectified(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_NF: torch.Tensor, drop: Drop) -> torch.Tensor:
+        x_NF = x_NF.contiguous()
+        y_NF = torch.empty_like(x_NF)
+        call("relu", x_NF.dtype, x_NF, y_NF, *x_NF.shape, *drop.how)
+        ctx.scale = drop.how[-1]
+        ctx.save_for_backward(y_NF)
+        return y_NF
+
+    @staticmethod
+    def backward(ctx: Any, grad_NF: torch.Tensor) -> Any:  # type: ignore[override]
+        (y_NF,) = ctx.saved_tensors
+        dx_NF = torch.empty_like(y_NF)
+        call("relu_back", y_NF.dtype, grad_NF.contiguous(), y_NF, dx_NF, *y_NF.shape, ctx.scale)
+        return dx_NF, None
+
+
+def gated(x_NG: torch.Tensor, drop: Drop) -> torch.Tensor:
+    """Return dropout(gelu_new(a) * b), (N, F), where a and b are the halves of each row (Shazeer 2020, GEGLU)."""
+    return _Gated.apply(x_NG, drop)  # type: ignore[no-untyped-call]
+
+
+class _Gated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x_NG: torch.Tensor, drop: Drop) -> torch.Tensor:
+        x_NG = x_NG.contiguous()
+        y_NF = x_NG.new_empty(len(x_NG), x_NG.shape[1] // 2)
+        call("gated", x_NG.dtype, x_NG, y_NF, *y_NF.shape, *drop.how)
+        ctx.drop = drop
+        ctx.save_for_backward(x_NG)
+        return y_NF
+
+    @staticmethod
+    def backward(ctx: Any, grad_NF: torch.Tensor) -> Any:  # type: ignore[override]
+        (x_NG,) = ctx.saved_tensors
+        dx_NG = torch.empty_like(x_NG)
+        call("gated_back", x_NG.dtype, grad_NF.contiguous(), x_NG, dx_NG, *grad_NF.shape, *ctx.drop.how)
+        return dx_NG, None
+
+
+# -- attention -------------------------------------------------------------------------------------------------------
+
+
+class Spans(NamedTuple):
+    """Where the rows of a flat batch begin, (R + 1), and the length of the longest."""
+
+    starts: torch.Tensor
+    longest: int
+
+    @classmethod
+    def of(cls, lengths: Sequence[int]) -> Spans:
+        """Return the spans of rows that lie one after the other."""
+        return cls(torch.tensor([0, *lengths]).cumsum(0), max(lengths))
+
+
+def self_attend(
+    qkv_NJ: torch.Tensor, bias_hW: torch.Tensor | None, spans: Spans, *, heads: int, causal: bool, drop: Drop
+) -> torch.Tensor:
+    """Return dropout(softmax(q k^T + bias)) v, (N, I), within each row; J = 3 I: q, k and v side by side.
+
+    ``bias_hW`` has W = 2 longest - 1 distances: that of query i and key j is at longest - 1 + j - i. The positions
+    after the last row get 0.
+    """
+    return _Attention.apply(qkv_NJ, None, bias_hW, spans, spans, heads, causal, drop)  # type: ignore[no-untyped-call]
+
+
+def attend(
+    q_MI: torch.Tensor, kv_NJ: torch.Tensor, queries: Spans, keys: Spans, *, heads: int, drop: Drop
+) -> torch.Tensor:
+    """Return dropout(softmax(q k^T)) v, (M, I), of each row's queries over its keys; J = 2 I: k and v side by side."""
+    return _Attention.apply(q_MI, kv_NJ, None, queries, keys, heads, False, drop)  # type: ignore[no-untyped-call]
+
+
+class _Attention(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, kv_NJ: torch.Tensor | None, bias_hW: torch.Tensor | None, queries: Spans,
+        keys: Spans, heads: int, causal: bool, drop: Drop,
+    ) -> torch.Tensor:  # fmt: skip
+        x, kv_NJ = x.contiguous(), None if kv_NJ is None else kv_NJ.contiguous()
+        inner = x.shape[1] // (3 if kv_NJ is None else 1)
+        bias_hW = None if bias_hW is None else bias_hW.float().contiguous()
+        out_MI = x.new_zeros(len(x), inner)
+        sums_hM = torch.empty(heads, int(queries.starts[-1]))
+        ctx.about = queries, keys, heads, inner, causal, drop
+        parts, steps = _split(x, kv_NJ)
+        call("attend", x.dtype, *parts, out_MI, sums_hM, bias_hW, *_sizes(ctx.about, steps), int(causal), *drop.how)
+        ctx.save_for_backward(x, kv_NJ, bias_hW, sums_hM)
+        return out_MI
+
+    @staticmethod
+    def backward(ctx: Any, grad_MI: torch.Tensor) -> Any:  # type: ignore[override]
+        x, kv_NJ, bias_hW, sums_hM = ctx.saved_tensors
+        queries, keys, *_, causal, drop = ctx.about
+        dx, dkv_NJ = _room(x, queries), None if kv_NJ is None else _room(kv_NJ, keys)
+        dbias_PhW = None if bias_hW is None else torch.zeros(PARTS, *bias_hW.shape)
+        parts, steps = _split(x, kv_NJ)
+        grads, _ = _split(dx, dkv_NJ)
+        call(
+            "attend_back", x.dtype, grad_MI.contiguous(), *parts, *grads, sums_hM, bias_hW, dbias_PhW,
+            *_sizes(ctx.about, steps), int(causal), PARTS, *drop.how,
+        )  # fmt: skip
+        return dx, dkv_NJ, None if dbias_PhW is None else dbias_PhW.sum(0), *[None] * 5
+
+
+def _room(x: torch.Tensor, spans: Spans) -> torch.Tensor:
+    """Return room for what is shaped as ``x``; positions after the last row get 0."""
+    made = torch.empty_like(x)
+    made[int(spans.starts[-1]) :] = 0
+    return made
+
+
+def _split(
+    x: torch.Tensor, kv_NJ: torch.Tensor | None
+) -> tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], tuple[int, int]]:
+    """Return q, k and v as views, and the elements from one position to the next of q, and of k and v."""
+    q, k, v = x.tensor_split(3, 1) if kv_NJ is None else (x, *kv_NJ.tensor_split(2, 1))
+    return (q, k, v), (q.stride(0), k.stride(0))
+
+
+def _sizes(about: tuple[Any, ...], steps: tuple[int, int]) -> tuple[torch.Tensor | int, ...]:
+    """Return what attention's kernels take of the layout."""
+    queries, keys, heads, inner, *_ = about
+    longest = max(queries.longest, keys.longest)
+    return (queries.starts, keys.starts, len(queries.starts) - 1, heads, inner // heads, *steps, longest)

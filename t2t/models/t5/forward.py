@@ -1,0 +1,127 @@
+"""The forward pass of training: transformers' T5 weights, nothing computed on padding, dropout by a hash.
+
+Floor 4. Raffel et al. 2020, section 2.1; the gated layers of v1.1 and mT5: Shazeer 2020. Weights stay fp32 and are cast
+where they are used, so that gradients and the optimiser's state are fp32 too.
+
+Shapes: N source and M target positions of R rows laid out flat (`t2t.models.t5.rows`), D model, I = h heads times the
+size of each, V vocabulary, W distances between two positions.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy, embedding, linear
+from transformers.models.t5.modeling_t5 import T5Attention
+
+from t2t.models.cpu.ops import Noise, Spans, add_dropped, attend, dropped, gated, norm, rectified, self_attend
+from t2t.models.t5 import scaled
+from t2t.models.t5.rows import IGNORED
+
+__all__ = ["flat_loss"]
+
+
+def flat_loss(
+    net: Any, tensors: Mapping[str, torch.Tensor], *, dtype: torch.dtype, label_smoothing: float
+) -> torch.Tensor:
+    """Return the cross-entropy in nats of a batch laid out flat, summed over real target positions."""
+    sources, targets = (Spans.of(lengths) for lengths in tensors["lengths_2R"].tolist())
+    noise = Noise.of(net.encoder.dropout.p, net.training)
+    table_VD = net.shared.weight
+    source_ND = embedding(tensors["source_N"], table_VD).to(dtype)
+    encoded_ND = _encode(net.encoder, source_ND, sources, noise)
+    target_MD = embedding(tensors["shifted_M"], table_VD).to(dtype)
+    hidden_MD = _decode(net.decoder, target_MD, encoded_ND, targets, sources, noise)
+    if scaled(net.config):
+        hidden_MD = hidden_MD * net.config.d_model**-0.5
+    logits_MV = linear(hidden_MD, net.lm_head.weight.to(dtype))
+    return cross_entropy(
+        logits_MV.float(), tensors["target_M"], ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+    )
+
+
+def _encode(stack: Any, x_ND: torch.Tensor, spans: Spans, noise: Noise) -> torch.Tensor:
+    """Return what the encoder makes of embedded sources, (N, D)."""
+    x_ND, bias_hW = dropped(x_ND, noise.next()), None
+    for block in stack.block:
+        attention, feed = block.layer
+        bias_hW = _bias(attention.SelfAttention, spans, bias_hW)
+        x_ND = _self_attention(attention, x_ND, spans, bias_hW, noise)
+        x_ND = _feed_forward(feed, x_ND, noise)
+    return dropped(_normed(stack.final_layer_norm, x_ND), noise.next())
+
+
+def _decode(
+    stack: Any, x_MD: torch.Tensor, encoded_ND: torch.Tensor, spans: Spans, sources: Spans, noise: Noise
+) -> torch.Tensor:
+    """Return what the decoder makes of embedded, shifted targets, (M, D)."""
+    x_MD, bias_hW = dropped(x_MD, noise.next()), None
+    for block in stack.block:
+        attention, cross, feed = block.layer
+        bias_hW = _bias(attention.SelfAttention, spans, bias_hW)
+        x_MD = _self_attention(attention, x_MD, spans, bias_hW, noise)
+        x_MD = _cross_attention(cross, x_MD, encoded_ND, spans, sources, noise)
+        x_MD = _feed_forward(feed, x_MD, noise)
+    return dropped(_normed(stack.final_layer_norm, x_MD), noise.next())
+
+
+def _self_attention(
+    layer: Any, x_ND: torch.Tensor, spans: Spans, bias_hW: torch.Tensor | None, noise: Noise
+) -> torch.Tensor:
+    own = layer.SelfAttention
+    qkv_NJ = _project(_normed(layer.layer_norm, x_ND), own.q, own.k, own.v)
+    mixed_NI = self_attend(qkv_NJ, bias_hW, spans, heads=own.n_heads, causal=bool(own.is_decoder), drop=noise.next())
+    return add_dropped(x_ND, _project(mixed_NI, own.o), noise.next())
+
+
+def _cross_attention(
+    layer: Any, x_MD: torch.Tensor, encoded_ND: torch.Tensor, spans: Spans, sources: Spans, noise: Noise
+) -> torch.Tensor:
+    across = layer.EncDecAttention
+    q_MI = _project(_normed(layer.layer_norm, x_MD), across.q)
+    kv_NJ = _project(encoded_ND, across.k, across.v)
+    mixed_MI = attend(q_MI, kv_NJ, spans, sources, heads=across.n_heads, drop=noise.next())
+    return add_dropped(x_MD, _project(mixed_MI, across.o), noise.next())
+
+
+def _feed_forward(layer: Any, x_ND: torch.Tensor, noise: Noise) -> torch.Tensor:
+    feed, y_ND = layer.DenseReluDense, _normed(layer.layer_norm, x_ND)
+    if hasattr(feed, "wi_0"):
+        inner = gated(_project(y_ND, feed.wi_0, feed.wi_1), noise.next())
+    else:
+        inner = rectified(_project(y_ND, feed.wi), noise.next())
+    return add_dropped(x_ND, _project(inner, feed.wo), noise.next())
+
+
+def _normed(layer: Any, x_ND: torch.Tensor) -> torch.Tensor:
+    return norm(x_ND, layer.weight, layer.variance_epsilon)
+
+
+def _project(x_ND: torch.Tensor, *layers: Any) -> torch.Tensor:
+    """Return what several layers make of the same input, side by side, in one product."""
+    together = layers[0].weight if len(layers) == 1 else torch.cat([layer.weight for layer in layers])
+    return linear(x_ND, together.to(x_ND.dtype))
+
+
+def _bias(attention: Any, spans: Spans, before: torch.Tensor | None) -> torch.Tensor | None:
+    """Return the position bias by distance, (h, W): that of the layer before where a layer has no table of its own."""
+    if not attention.has_relative_attention_bias:
+        return before
+    buckets_W = _buckets(
+        spans.longest, both_ways=not attention.is_decoder, count=attention.relative_attention_num_buckets,
+        farthest=attention.relative_attention_max_distance,
+    )  # fmt: skip
+    bias_hW: torch.Tensor = attention.relative_attention_bias.weight[buckets_W].t()
+    return bias_hW
+
+
+@functools.lru_cache(1024)
+def _buckets(longest: int, *, both_ways: bool, count: int, farthest: int) -> torch.Tensor:
+    """Return the bucket of each distance from ``1 - longest`` to ``longest - 1`` of a key from a query."""
+    buckets_W: torch.Tensor = T5Attention._relative_position_bucket(
+        torch.arange(1 - longest, longest), bidirectional=both_ways, num_buckets=count, max_distance=farthest
+    )
+    return buckets_W

@@ -1,0 +1,216 @@
+"""The compiled operations are PyTorch's: values, gradients, shares of dropout; threads and padding change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import gelu, relu, softmax
+
+from t2t.models.cpu import ops
+from t2t.models.cpu.kernels import compiled
+from t2t.models.cpu.ops import Drop, Noise, Spans
+
+pytestmark = pytest.mark.skipif(compiled() is None, reason="no C compiler: the plain way is taken")
+TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 3e-2}
+LENGTHS = (1, 7, 40, 16, 33, 3)
+
+
+def both(
+    fast: Callable[..., torch.Tensor], slow: Callable[..., torch.Tensor], dtype: torch.dtype, *inputs: torch.Tensor
+) -> None:
+    """Compare values and gradients; the reference computes in double precision on the same numbers."""
+    ours = [x.to(dtype).requires_grad_() for x in inputs]
+    theirs = [x.detach().double().requires_grad_() for x in ours]
+    got, wanted = fast(*ours), slow(*theirs)
+    assert got.dtype == dtype
+    direction = torch.randn(wanted.shape, dtype=torch.float64)
+    grads = torch.autograd.grad(got, ours, direction.to(dtype))
+    expected = torch.autograd.grad(wanted, theirs, direction.to(dtype).double())
+    for one, two in zip((got, *grads), (wanted, *expected), strict=True):
+        assert (one.double() - two).abs().max() <= TOLERANCE[dtype] * two.abs().max().clamp(min=1), fast
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (5, 33), (70, 64)])
+def test_element_wise_operations_are_pytorchs(dtype: torch.dtype, rows: int, columns: int) -> None:
+    torch.manual_seed(1)
+    x, h = torch.randn(2, rows, columns) * 3
+    weight = torch.rand(columns) + 0.5
+
+    def reference(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * weight
+
+    if dtype == torch.float32:
+        both(lambda x, w: ops.norm(x, w, 1e-6), reference, dtype, x, weight)
+    else:  # the weight of a norm is fp32 always
+        both(lambda x: ops.norm(x, weight, 1e-6), lambda x: reference(x, weight.double()), dtype, x)
+    both(lambda x: ops.rectified(x, Drop()), relu, dtype, x)
+    both(
+        lambda x: ops.gated(x, Drop()),
+        lambda x: gelu(x.chunk(2, -1)[0], approximate="tanh") * x.chunk(2, -1)[1],
+        dtype,
+        torch.cat([x, h], -1),
+    )
+    both(lambda h, x: ops.add_dropped(h, x, Drop()), torch.add, dtype, h, x)
+
+
+def attention(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None, queries: Any, keys: Any, heads: int,
+    causal: bool,
+) -> torch.Tensor:  # fmt: skip
+    """Return what `ops` should, row by row and in one matrix a row."""
+    far = max(*queries, *keys)
+    out, a, b = [], 0, 0
+    for Q, K in zip(queries, keys, strict=True):
+        split = [x.unflatten(-1, (heads, -1)).transpose(0, 1) for x in (q[a : a + Q], k[b : b + K], v[b : b + K])]
+        scores = split[0] @ split[1].transpose(1, 2)
+        if bias is not None:
+            scores = scores + bias[:, far - 1 + torch.arange(K)[None] - torch.arange(Q)[:, None]]
+        if causal:
+            scores = scores.masked_fill(torch.ones(Q, K).triu(1).bool(), -torch.inf)
+        out.append((softmax(scores, -1) @ split[2]).transpose(0, 1).flatten(1))
+        a, b = a + Q, b + K
+    return torch.cat(out)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("heads", "size"), [(1, 4), (3, 16), (2, 40)])
+@pytest.mark.parametrize("causal", [False, True])
+def test_self_attention_is_pytorchs(dtype: torch.dtype, heads: int, size: int, causal: bool) -> None:
+    torch.manual_seed(2)
+    qkv = torch.randn(sum(LENGTHS), 3 * heads * size) / size**0.25
+    bias = torch.randn(heads, 2 * max(LENGTHS) - 1)
+    spans, dtypes = Spans.of(LENGTHS), dtype
+
+    def reference(qkv: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        return attention(*qkv.tensor_split(3, 1), bias, LENGTHS, LENGTHS, heads, causal)
+
+    both(
+        lambda x: ops.self_attend(x, bias, spans, heads=heads, causal=causal, drop=Drop()),
+        lambda x: reference(x, bias.double()), dtypes, qkv,
+    )  # fmt: skip
+    both(
+        lambda b: ops.self_attend(qkv.to(b.dtype), b, spans, heads=heads, causal=causal, drop=Drop()),
+        lambda b: reference(qkv.double(), b), torch.float32, bias,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_cross_attention_is_pytorchs(dtype: torch.dtype) -> None:
+    torch.manual_seed(3)
+    queries, keys = (2, 1, 5, 70, 3, 1), LENGTHS
+    q, kv = torch.randn(sum(queries), 48), torch.randn(sum(keys), 96)
+    both(
+        lambda q, kv: ops.attend(q, kv, Spans.of(queries), Spans.of(keys), heads=3, drop=Drop()),
+        lambda q, kv: attention(q, *kv.tensor_split(2, 1), None, queries, keys, 3, False), dtype, q, kv,
+    )  # fmt: skip
+
+
+def test_what_stands_after_the_last_row_is_zero_and_unseen() -> None:
+    qkv = torch.randn(sum(LENGTHS) + 9, 48)
+    bias = torch.randn(2, 2 * max(LENGTHS) - 1)
+    outs = []
+    for tail in (0.0, 1e30):
+        qkv[sum(LENGTHS) :] = tail
+        x = qkv.clone().requires_grad_()
+        out = ops.self_attend(x, bias, Spans.of(LENGTHS), heads=2, causal=False, drop=Drop())
+        out.sum().backward()
+        assert x.grad is not None
+        outs.append((out.detach(), x.grad))
+        assert not out[sum(LENGTHS) :].any() and not x.grad[sum(LENGTHS) :].any()
+    assert all(torch.equal(*pair) for pair in zip(*outs, strict=True))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
+    x = torch.ones(400, 1000)
+    y = ops.dropped(x, Drop(share, 12345))
+    n, dropped = x.numel(), int((y == 0).sum())
+    assert abs(dropped - share * n) < 5 * (n * share * (1 - share)) ** 0.5, "five standard deviations"
+    assert torch.allclose(y[y != 0], torch.tensor(1 / (1 - share)))
+    for across in (0, 1):  # no row and no column is special
+        shares = (y == 0).float().mean(across)
+        spread = (share * (1 - share) / x.shape[across]) ** 0.5
+        assert abs(float(shares.std()) / spread - 1) < 0.15
+    assert torch.equal(y, ops.dropped(x, Drop(share, 12345)))
+    other = ops.dropped(x, Drop(share, 54321)) == 0
+    assert abs(float((other & (y == 0)).float().mean()) - share**2) < 0.005, "places are independent"
+    neighbours = ((y[:, 1:] == 0) & (y[:, :-1] == 0)).float().mean()
+    assert abs(float(neighbours) - share**2) < 0.005
+
+
+@pytest.mark.parametrize("name", ["dropped", "rectified", "gated", "add_dropped", "self_attend"])
+def test_the_backward_pass_drops_what_the_forward_pass_dropped(name: str) -> None:
+    """The gradient of a seeded operation is that of finite differences: the mask is the same one."""
+    drop, bias = Drop(0.3, 99), torch.randn(2, 2 * max(LENGTHS) - 1)
+    spans = Spans.of(LENGTHS)
+    calls: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "dropped": lambda x: ops.dropped(x, drop),
+        "rectified": lambda x: ops.rectified(x, drop),
+        "gated": lambda x: ops.gated(x, drop),
+        "add_dropped": lambda x: ops.add_dropped(x, x, drop),
+        "self_attend": lambda x: ops.self_attend(x, bias, spans, heads=2, causal=True, drop=drop),
+    }
+    torch.manual_seed(4)
+    x = torch.randn(sum(LENGTHS), 24).requires_grad_()
+    direction, towards = torch.randn(calls[name](x).shape), torch.randn_like(x)
+    (calls[name](x) * direction).sum().backward()
+    step = 1e-3
+    with torch.no_grad():
+        slopes = [(calls[name](x + sign * step * towards).double() * direction).sum() for sign in (1, -1)]
+    assert x.grad is not None
+    assert float((x.grad * towards).sum()) == pytest.approx(float(slopes[0] - slopes[1]) / (2 * step), rel=2e-2)
+
+
+def test_attention_drops_weights_by_its_share() -> None:
+    """With values of 1 an output is the sum of the weights kept: 1 on average, and exactly 1 without dropout."""
+    lengths = (50,) * 40
+    qkv = torch.randn(2000, 96) / 10  # so that no weight stands out
+    qkv[:, 64:] = 1.0
+    out = ops.self_attend(qkv, None, Spans.of(lengths), heads=2, causal=False, drop=Drop(0.1, 7))
+    assert float(out.mean()) == pytest.approx(1.0, abs=3e-3) and float(out.std()) > 0.02
+    whole = ops.self_attend(qkv, None, Spans.of(lengths), heads=2, causal=False, drop=Drop())
+    assert torch.allclose(whole, torch.ones_like(whole), atol=1e-5)
+
+
+def test_threads_change_no_bit() -> None:
+    qkv, bias = torch.randn(sum(LENGTHS), 72), torch.randn(3, 2 * max(LENGTHS) - 1)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            x, b = qkv.clone().requires_grad_(), bias.clone().requires_grad_()
+            out = ops.self_attend(x, b, Spans.of(LENGTHS), heads=3, causal=False, drop=Drop(0.2, 5))
+            out = ops.norm(out, torch.ones(24), 1e-6)
+            out.square().sum().backward()
+            found.append((out.detach(), x.grad, b.grad))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_what_is_not_a_number_stays_one(dtype: torch.dtype) -> None:
+    x = torch.randn(sum(LENGTHS), 48).to(dtype)
+    x[3, 5] = torch.nan
+    spans = Spans.of(LENGTHS)
+    assert ops.norm(x, torch.ones(48), 1e-6)[3].isnan().all()
+    assert ops.rectified(x, Drop()).isnan().sum() == 1
+    assert ops.add_dropped(x, x, Drop(0.1, 3)).isnan().any()
+    out = ops.self_attend(x, None, spans, heads=1, causal=False, drop=Drop())
+    assert out[1:8].isnan().any() and not out[:1].isnan().any() and not out[8:].isnan().any()
+
+
+def test_noise_differs_by_place_and_follows_the_seed() -> None:
+    def drawn(seed: int) -> list[Drop]:
+        torch.manual_seed(seed)
+        noise = Noise.of(0.1, training=True)
+        return [noise.next() for _ in range(5)]
+
+    assert drawn(1) == drawn(1) != drawn(2) and len(set(drawn(1))) == 5
+    state = torch.get_rng_state()
+    assert Noise.of(0.1, training=False).next() == Noise.of(0.0, training=True).next() == Drop()
+    assert torch.equal(state, torch.get_rng_state()), "nothing is drawn where nothing is dropped"
