@@ -1,0 +1,53 @@
+"""Starting: from a command in the shell to its end, or to the first thing it has to say.
+
+Floor 6. Memory is that of the command's process, not of the one that waits for it.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from t2t.bench.cases import Ask
+from t2t.bench.machine import Clock
+from t2t.errors import T2TError
+
+__all__ = ["command", "first_step"]
+
+PATIENCE = 600  # seconds
+
+
+def command(ask: Ask) -> dict[str, Any]:
+    """Run Python with some words until it ends."""
+    clock = Clock()
+    subprocess.run([sys.executable, *ask.how["words"]], check=True, capture_output=True, timeout=PATIENCE)
+    return _took(clock)
+
+
+def first_step(ask: Ask) -> dict[str, Any]:
+    """Start the demo's training and wait for the first line of its metrics."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["-m", "t2t.cli", "train", "--mix", "glue", "--source", "sample", "--steps", "1", "--out", folder]
+        clock, file = Clock(), Path(folder) / "metrics.jsonl"
+        running = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not (file.is_file() and file.stat().st_size):
+                if running.poll() is not None or clock.seconds > PATIENCE:
+                    raise T2TError("the demo's training ended before its first step")
+                time.sleep(0.01)
+            found = {"seconds": clock.seconds}
+        finally:
+            running.kill()
+            running.wait()
+        return {**_took(clock), **found}
+
+
+def _took(clock: Clock) -> dict[str, Any]:
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // unit
+    return {"seconds": clock.seconds, "others": clock.others(), "memory_mb": peak}
