@@ -549,11 +549,8 @@ def bench_(obj: Any, /, json_file: str | None, out: str | None, **options: Any) 
         write_text(Path(out), markdown(found))
     for name, case in found["cases"].items():
         table = rows(case)
-        show(
-            f"{name}: {case['about']}",
-            table,
-            right=[column for column in table[0] if column not in ("contestant", "note")],
-        )
+        right = [column for column in table[0] if column not in ("contestant", "note")]
+        show(title(name, case), table, right=right)
 
 
 @cli.command()

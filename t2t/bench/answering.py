@@ -43,18 +43,19 @@ def generate(ask: Ask) -> dict[str, Any]:
     """Write with ``generate``, 32 rows at a time as they come, in fp32."""
     model, egs, _ = _opened(ask, precision="fp32")
     net = AutoModelForSeq2SeqLM.from_pretrained(ask.model).to(_device()).eval()
-    how = GenerationConfig(
-        max_new_tokens=max(filter(None, map(model.answer_limit, egs))), num_beams=ask.how.get("beams", 1),
-        do_sample=False, pad_token_id=model.tokens.pad, eos_token_id=model.tokens.eos,
-        decoder_start_token_id=net.config.decoder_start_token_id,
-        suppress_tokens=_nameless(model) if ask.how.get("forced") else None,
-    )  # fmt: skip
+    usual: dict[str, Any] = {
+        "num_beams": ask.how.get("beams", 1), "do_sample": False, "pad_token_id": model.tokens.pad,
+        "eos_token_id": model.tokens.eos, "decoder_start_token_id": net.config.decoder_start_token_id,
+        "suppress_tokens": (_nameless(model) or None) if ask.how.get("forced") else None,
+    }  # fmt: skip
 
     def answer(some: Sequence[Example]) -> list[str]:
         said: list[str] = []
         for part in _batches(some):
-            ids = net.generate(**_inputs(model.tokens, part), generation_config=how)
-            said += model.tokens.answers(ids[:, 1:].tolist(), part)
+            limits = [model.answer_limit(eg) or 0 for eg in part]
+            how = GenerationConfig(max_new_tokens=max(limits), **usual)
+            rows = net.generate(**_inputs(model.tokens, part), generation_config=how).tolist()
+            said += model.tokens.answers([row[1 : 1 + n] for row, n in zip(rows, limits, strict=True)], part)
         return said
 
     with torch.inference_mode():

@@ -30,10 +30,10 @@ def measure(ask: Ask) -> dict[str, Any]:
     work: Callable[[Ask], dict[str, Any]] = getattr(importlib.import_module(f"t2t.bench.{module}"), name)
     before = {dtype: matmul_peak(dtype) for dtype in DTYPES}
     found = work(ask)
-    memory = found.pop("memory_mb", None) or memory_mb()
+    memory = memory_mb()
     after = {dtype: matmul_peak(dtype) for dtype in DTYPES}
     peaks = {dtype: (before[dtype] + after[dtype]) / 2 for dtype in DTYPES}
-    return {**found, "memory_mb": memory, "peaks": peaks, "peaks_before": before, "peaks_after": after}
+    return {"memory_mb": memory, **found, "peaks": peaks, "peaks_before": before, "peaks_after": after}
 
 
 def _quiet() -> None:

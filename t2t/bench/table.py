@@ -56,7 +56,7 @@ def _columns(by: str) -> dict[str, Any]:
             "of its peak": lambda rounds: _share(rounds, None),
             "of bf16's": lambda rounds: _share(rounds, "bf16"),
         }
-    return {**speeds, "MB": lambda rounds: f"{_median(rounds, 'memory_mb'):,.0f}"}
+    return {**speeds, "MB": lambda rounds: f"{_median(rounds, 'memory_mb'):,.0f}" if rounds[0]["memory_mb"] else "–"}
 
 
 def _median(rounds: Rounds, key: str) -> float:
