@@ -23,11 +23,11 @@ DTYPES = ("fp32", "bf16")
 
 def measure(ask: Ask) -> dict[str, Any]:
     """Do what is asked between two measurements of the matrix-product peak; return what was found, and the peaks."""
+    module, _, name = ask.do.partition(":")
+    work: Callable[[Ask], dict[str, Any]] = getattr(importlib.import_module(f"t2t.bench.{module}"), name)
     import torch
 
     torch.set_num_threads(ask.threads)
-    module, _, name = ask.do.partition(":")
-    work: Callable[[Ask], dict[str, Any]] = getattr(importlib.import_module(f"t2t.bench.{module}"), name)
     before = {dtype: matmul_peak(dtype) for dtype in DTYPES}
     found = work(ask)
     memory = memory_mb()

@@ -45,7 +45,7 @@ def describe(threads: int) -> dict[str, Any]:
     }
 
 
-def matmul_peak(dtype: str, seconds: float = 0.5, size: int = 1024) -> float:
+def matmul_peak(dtype: str, seconds: float = 0.3, size: int = 1024) -> float:
     """Return the GFLOP/s of a large matrix product in ``fp32`` or ``bf16``: the best of the runs in some seconds."""
     import torch
 
