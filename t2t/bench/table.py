@@ -109,7 +109,8 @@ def title(name: str, case: Mapping[str, Any]) -> str:
 def _table(cells: Sequence[Mapping[str, str]]) -> list[str]:
     head = list(cells[0])
     ruler = ["---" if name in ("contestant", "note") else "---:" for name in head]
-    return [f"| {' | '.join(line)} |" for line in (head, ruler, *([*row.values()] for row in cells))]
+    lines = (head, ruler, *([value.replace("|", "\\|") for value in row.values()] for row in cells))
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _shares(case: Mapping[str, Any]) -> list[str]:
