@@ -79,7 +79,7 @@ def test_a_clock_counts_what_others_take(monkeypatch: pytest.MonkeyPatch) -> Non
     busy, own = iter([100.0, 101.0]), iter([10.0, 10.25])
     monkeypatch.setattr(machine, "_busy", lambda: next(busy))
     monkeypatch.setattr(machine, "_own", lambda: next(own))
-    monkeypatch.setattr(machine, "_cpus", lambda: {0, 1})
+    monkeypatch.setattr(machine, "cpus", lambda: {0, 1})
     monkeypatch.setattr(time, "perf_counter", iter([0.0, 1.0]).__next__)
     assert Clock().others() == pytest.approx(0.375)  # 0.75 of 2 CPU seconds
 

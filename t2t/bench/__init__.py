@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from t2t.bench.cases import Ask, Case, Contestant, chosen
-from t2t.bench.machine import describe
+from t2t.bench.machine import cpus, describe
 from t2t.bench.shapes import directory
 from t2t.config import from_mapping
 from t2t.errors import T2TError, UsageError, visible
+from t2t.models import find
 
 __all__ = ["Plan", "bench"]
 
@@ -57,7 +58,7 @@ def bench(plan: Plan, *, watch: Any) -> dict[str, Any]:
 
     A contestant that this version has no settings for, or whose process failed, says why in place of its rounds.
     """
-    cases, threads = chosen(plan.case), plan.threads or os.cpu_count() or 1
+    cases, threads = chosen(plan.case), plan.threads or len(cpus())
     models = {name: _model(name, case, plan, threads, watch) for name, case in cases.items()}
     out: dict[str, Any] = {
         name: {"about": case.about, "by": case.by, "model": models[name], "contestants": {}}
@@ -120,7 +121,7 @@ def _model(name: str, case: Case, plan: Plan, threads: int, watch: Any) -> str:
     """Return the directory of the model of a case; where answers count, of one that has learned."""
     given = plan.encoder if case.shape == "minilm" else plan.model
     if given and (case.taught or case.shape == "minilm"):
-        return given
+        return find(given).folder
     if not case.shape:
         return ""
     shape = case.shape if case.shape == "minilm" else plan.shape or case.shape

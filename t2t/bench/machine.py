@@ -17,7 +17,7 @@ from typing import Any
 from t2t import runs
 from t2t.version import VERSION
 
-__all__ = ["DISTURBED", "Clock", "describe", "matmul_peak", "memory_mb"]
+__all__ = ["DISTURBED", "Clock", "cpus", "describe", "matmul_peak", "memory_mb"]
 
 DISTURBED = 0.05  # the share of the CPUs' time taken by others from which a measurement is marked
 FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
@@ -38,7 +38,7 @@ def describe(threads: int) -> dict[str, Any]:
         "python": known["python"],
         "platform": known["platform"],
         "cpu": name[1] if name else platform.processor(),
-        "cpus": len(_cpus()),
+        "cpus": len(cpus()),
         "flags": [flag for flag in FLAGS if flag in flags],
         "threads": threads,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
@@ -92,7 +92,7 @@ class Clock:
         if self._busy is None or (busy := _busy()) is None:
             return None
         taken = (busy - self._busy) - (_own() - self._own)
-        return max(0.0, min(1.0, taken / (self.seconds * len(_cpus()))))
+        return max(0.0, min(1.0, taken / (self.seconds * len(cpus()))))
 
 
 def _own() -> float:
@@ -106,7 +106,7 @@ def _busy() -> float | None:
     found = [line.split() for line in _read("/proc/stat").splitlines() if re.match(r"cpu\d", line)]
     if not found:
         return None
-    allowed = _cpus()
+    allowed = cpus()
     ticks = sum(
         sum(int(line[column]) for column in (1, 2, 3, 6, 7, 8))  # user, nice, system, irq, softirq, steal
         for line in found
@@ -115,7 +115,8 @@ def _busy() -> float | None:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _cpus() -> set[int]:
+def cpus() -> set[int]:
+    """Return the CPUs that this process may use."""
     affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)  # not on every system
     return affinity(0) if affinity else set(range(os.cpu_count() or 1))
 
