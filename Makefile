@@ -34,8 +34,8 @@ test: check  ## what CI runs: check, then every test that is not slow
 learn: $(READY)  ## the slow tests: learning, kills, long properties (half an hour on two cores)
 	$(RUN)/pytest -m slow -s
 
-bench: $(READY)  ## t2t and the Hugging Face Seq2SeqTrainer side by side in one run
-	$(RUN)/python tests/bench_training.py
+bench: $(READY)  ## t2t beside the Hugging Face Trainer and generate; CASE=all for every case
+	$(RUN)/t2t bench $(if $(CASE),--case $(CASE)) --json runs/bench/bench.json --out runs/bench/bench.md
 
 report: $(READY)  ## print the demo's scores and write its report anew
 	$(RUN)/t2t report runs/demo

@@ -1,4 +1,4 @@
-"""The command line: t2t train, distill, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, info.
+"""The command line: train, distill, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, bench, info.
 
 Floor 7. Commands parse, call the floors below and print; torch is imported only by those that need it. Every fault
 is one line on stderr and an exit code (see `t2t.errors`).
@@ -515,6 +515,42 @@ def fetch(obj: Any, mix: str | None, task_: str | None, dest: str, source: str) 
     path = fetch_all([task(name) for name in names], Path(dest), source=source)
     obj["screen"].notice(f"fetched {len(names)} tasks; use T2T_HUB={dest} or --source {dest}")
     click.echo(path)
+
+
+@cli.command("bench")
+@click.option("--case", help="NAME[,NAME] or all, see docs/bench.md  [default: a quick selection]")
+@click.option("--rounds", type=int, help="Rounds, each with every contestant in turn.  [default: 5]")
+@click.option("--seconds", type=float, help="Of each measurement, after warming up.  [default: 15]")
+@click.option("--threads", type=int, help="Of each contestant (default: one a CPU).")
+@click.option("--source", help="As for train.  [default: auto]")
+@click.option("--model", metavar="DIR", help="A trained model to answer with (default: one is trained first).")
+@click.option("--encoder", metavar="DIR", help="The encoder to train (default: MiniLM's shape, random weights).")
+@click.option("--shape", help="tiny | d256 | t5-small in place of the case's own.")
+@click.option("--rows", type=int, help="Rows to answer.  [default: 400]")
+@click.option("--teach", type=float, help="Seconds to train the model that answers.  [default: 60]")
+@click.option("--folder", help="Where models are kept.  [default: runs/bench]")
+@click.option("--json", "json_file", metavar="FILE", help="Write everything that was measured as JSON.")
+@click.option("--out", metavar="FILE.md", help="Write the tables as Markdown.")
+@click.pass_obj
+def bench_(obj: Any, /, json_file: str | None, out: str | None, **options: Any) -> None:
+    """Measure t2t beside the Hugging Face Trainer and generate: same model, rows and machine, in turn.
+
+    Example: t2t bench --case train-glue,classify --rounds 3
+    """
+    from t2t.bench import Plan, bench
+    from t2t.bench.table import markdown, rows, title
+    from t2t.runs import write_json, write_text
+
+    plan = Plan(**{name: value for name, value in options.items() if value is not None})
+    found = bench(plan, watch=obj["screen"])
+    if json_file:
+        write_json(Path(json_file), found)
+    if out:
+        write_text(Path(out), markdown(found))
+    for name, case in found["cases"].items():
+        table = rows(case)
+        right = [column for column in table[0] if column not in ("contestant", "note")]
+        show(title(name, case), table, right=right)
 
 
 @cli.command()
