@@ -11,10 +11,11 @@ from transformers import AutoTokenizer
 
 from t2t.models import Options
 from t2t.models.cpu.kernels import compiled
+from t2t.models.cpu.rows import rounded
 from t2t.models.seq2seq import Seq2Seq
 from t2t.models.t5 import TYPES, supports
 from t2t.models.t5.forward import flat_loss
-from t2t.models.t5.rows import IGNORED, lay_out, rounded
+from t2t.models.t5.rows import IGNORED, lay_out
 from t2t.tokens import Encoded, Tokens
 from tests.toy import MINI, assert_same, build, example, texts
 

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from t2t.models.cpu.kernels import compiled
+from t2t.models.cpu.swap import RoundedLinear
 
 __all__ = ["scaled", "supports"]
 
 TYPES = ("t5", "mt5", "umt5")
+LINEAR = (torch.nn.Linear, RoundedLinear)
 
 
 def supports(net: Any) -> bool:
@@ -26,7 +28,7 @@ def supports(net: Any) -> bool:
     relu = not net.config.is_gated_act and net.config.dense_act_fn == "relu"
     if type(net.encoder.embed_tokens) is not torch.nn.Embedding:  # virtual tokens go before the inputs
         return False
-    plain = all(type(layer) is torch.nn.Linear for layer in net.modules() if hasattr(layer, "in_features"))
+    plain = all(type(layer) in LINEAR for layer in net.modules() if hasattr(layer, "in_features"))
     return (gelu or relu) and plain and net.device.type == "cpu" and compiled() is not None
 
 

@@ -1,11 +1,7 @@
 """How examples of unlike lengths are laid out without padding: one after the other.
 
 Floor 4. Products with weights take all positions at once, attention knows where each row begins. The number of
-positions is rounded up, because oneDNN compiles a product in bf16 anew for each number of rows (17 ms against 2 ms to
-compute it, docs/fast.md): only what is computed on is rounded, never what is learned from.
-
->>> rounded(4001), rounded(130), rounded(3)
-(4096, 144, 64)
+positions is rounded up (`t2t.models.cpu.rows`): only what is computed on is, never what is learned from.
 """
 
 from __future__ import annotations
@@ -14,17 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from t2t.models.cpu.rows import rounded
 from t2t.tokens import Encoded
 
-__all__ = ["IGNORED", "lay_out", "rounded"]
+__all__ = ["IGNORED", "lay_out"]
 
 IGNORED = -100
-
-
-def rounded(n: int) -> int:
-    """Return ``n`` rounded up to one of eight sizes between powers of two, at least 64."""
-    step = max(64, 2 ** max((n - 1).bit_length() - 1, 0)) // 8
-    return max(64, -(-n // step) * step)
 
 
 def lay_out(encoded: Sequence[Encoded], *, start: int, padding: int) -> dict[str, np.ndarray]:
