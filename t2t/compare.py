@@ -304,10 +304,11 @@ def _own_tasks(folder: Path) -> dict[str, Task]:
 
 
 def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
-    """Yield the answers of a run, written ones or else ranked ones, by task and prompt."""
+    """Yield the answers of a run, written ones or else ranked or constrained ones, by task and prompt."""
     taken = set()
-    for path in sorted(folder.glob("*.predictions.jsonl")):  # X.predictions stands before X.rank.predictions
-        by = "rank" if path.name.endswith(".rank.predictions.jsonl") else "write"
+    ways = ("write", "rank", "constrained")
+    found = [(ways.index(by), path, by) for path in folder.glob("*.predictions.jsonl") for by in [_way(path, ways)]]
+    for _, path, by in sorted(found):
         preds = read_predictions(path)
         if preds:
             said = {pred.prompt for pred in preds}
@@ -316,6 +317,11 @@ def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
             if (one.task, one.prompt) not in taken:
                 taken.add((one.task, one.prompt))
                 yield one
+
+
+def _way(path: Path, ways: Sequence[str]) -> str:
+    """Return how the answers of a file were given: TASK.WAY.predictions.jsonl, without a way for written ones."""
+    return next((way for way in ways if path.name.endswith(f".{way}.predictions.jsonl")), "write")
 
 
 def _report(folder: Path, split: str) -> dict[str, Any]:

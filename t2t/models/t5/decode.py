@@ -30,7 +30,7 @@ WORTH = 0.75  # rows that have ended are dropped when at most this share is left
 
 
 def greedy(decoder: Decoder, *, start: int, end: int, limit: int, names: int) -> torch.Tensor:
-    """Return the likeliest next token each time (R, limit), filled up with ``end``; ids from ``names`` on are nobody's."""
+    """Return the likeliest tokens (R, limit), filled up with ``end``; ids from ``names`` on are no token's."""
     out_RT = torch.full((decoder.rows, limit), end)
     rows_R = torch.arange(decoder.rows)
     ids_R = torch.full_like(rows_R, start)
@@ -238,5 +238,5 @@ def score(packed: Packed, inputs: Inputs, found: Sequence[Prefixes]) -> list[lis
     steps = [(row * most + at, after) for row, one in enumerate(found) for choice in one.steps for at, after in choice]
     nats = packed.nats(packed.tree(inputs, Tree(ids, depths, begins)), *torch.tensor(steps).unbind(1))
     lengths = [len(choice) for one in found for choice in one.steps]
-    sums = iter(torch.stack([part.sum() for part in nats.split(lengths)]).tolist())
+    sums = iter(torch.stack([part.sum() for part in torch.split(nats, lengths)]).tolist())
     return [[next(sums) for _ in one.steps] for one in found]

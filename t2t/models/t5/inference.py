@@ -9,7 +9,8 @@ oneDNN compiles a primitive for every shape of a product in bf16 and int8, which
 of rows are rounded up (`rounded`) so that shapes come again.
 
 Shapes: B inputs, S positions of an input, W beams of each, R = B * W rows, N flat rows of a product, L layers, A heads,
-D their width, H hidden, I and O what a product takes and gives, T positions written, P prefixes of a tree, V vocabulary.
+D their width, H hidden, I and O what a product takes and gives, T positions written, P prefixes of a tree, E their
+continuations, V vocabulary.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ class Packed:
     def _look(self, layer: Layer, x_NH: torch.Tensor, inputs: Inputs, i: int, size: Sequence[int]) -> None:
         """Add what layer ``i`` of a decoder does after it has attended to what is written."""
         (q,) = self._parts(layer.cross_q(self._norm(x_NH)), size)
-        x_NH += layer.cross_out(self._attend(q, *inputs.seen[i], inputs.mask, len(x_NH)))
+        x_NH += layer.cross_out(self._attend(q, inputs.seen[i, 0], inputs.seen[i, 1], inputs.mask, len(x_NH)))
         x_NH += layer.feed(self._norm(x_NH))
 
     # -- logits ------------------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ class Packed:
         return linear(x_NH, self.head_VH[ids], bias)
 
     def nats(self, x_NH: torch.Tensor, rows_E: torch.Tensor, ids_E: torch.Tensor) -> torch.Tensor:
-        """Return the log-likelihood (E,) of ids after rows, which ascend; a part of the logits is in memory at a time."""
+        """Return the log-likelihood (E,) of ids after rows, which ascend; the logits are computed part by part."""
         out = []
         most = max(8, MOST_LOGITS // len(self.head_VH) // 8 * 8)
         for start in range(0, len(x_NH), most):
