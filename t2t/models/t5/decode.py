@@ -142,6 +142,7 @@ def beam(decoder: Decoder, *, start: int, end: int, limit: int, names: int) -> t
     width = decoder.beams
     inputs_B = torch.arange(decoder.rows // width)
     out_BT = torch.full((len(inputs_B), limit), end)
+    left_B = torch.ones_like(inputs_B, dtype=torch.bool)
     open_, done = _empty(len(inputs_B), width, limit, end), _empty(len(inputs_B), width, limit, end)
     open_.scores[:, 0] = 0.0  # else all beams were the same
     ids_R = torch.full((decoder.rows,), start)
@@ -150,15 +151,15 @@ def beam(decoder: Decoder, *, start: int, end: int, limit: int, names: int) -> t
         found = found._replace(ended=(found.ids[..., at] == end) | (at + 1 == limit))
         open_, order = found._replace(scores=found.scores + found.ended * LOST).best(width)
         done = _ended(done, found, at + 1)
-        left_B = _hopeful(open_, done, at + 1) & (at + 1 < limit)
-        out_BT[inputs_B] = done.ids[:, 0]
+        out_BT[inputs_B[left_B]] = done.ids[left_B, 0]
+        left_B = left_B & _hopeful(open_, done, at + 1) & (at + 1 < limit)
         if not bool(left_B.any()):
             break
-        rows = torch.arange(len(inputs_B))[:, None] * width + froms.gather(1, order)
-        if not bool(left_B.all()):
-            (which_B,) = torch.where(left_B)
-            inputs_B, open_, done, rows = inputs_B[which_B], open_.of(which_B), done.of(which_B), rows[which_B]
-        decoder.reorder(rows.flatten())
+        decoder.follow(froms.gather(1, order))
+        (which_B,) = torch.where(left_B)
+        if len(which_B) <= WORTH * len(left_B):
+            inputs_B, left_B, open_, done = inputs_B[which_B], left_B[which_B], open_.of(which_B), done.of(which_B)
+            decoder.keep(which_B)
         ids_R = open_.ids[..., at].flatten()
     return out_BT
 

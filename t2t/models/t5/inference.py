@@ -199,15 +199,15 @@ class Packed:
     def read(self, source_BS: torch.Tensor, mask_BS: torch.Tensor) -> Inputs:
         """Return what a decoder sees of inputs; ``mask_BS`` is 1 where they are."""
         size = source_BS.shape
-        x_NH = self._embed(source_BS)
+        x_NH = self.embed(source_BS)
         mask_B11S = torch.zeros(mask_BS.shape).masked_fill_(mask_BS == 0, LEAST)[:, None, None]
         for layer in self.encoder:
             if layer.biased:
                 own_BASS = (layer.bias(size[1]) + mask_B11S).to(self.dtype)
-            q, k, v = self._parts(layer.qkv(self._norm(x_NH)), size)
-            x_NH += layer.out(self._attend(q, k, v, own_BASS, len(x_NH)))
-            x_NH += layer.feed(self._norm(x_NH))
-        seen = self.seen(self._norm(x_NH))[: source_BS.numel()].view(
+            q, k, v = self.parts(layer.qkv(self.norm(x_NH)), size)
+            x_NH += layer.out(self.attend(q, k, v, own_BASS, len(x_NH)))
+            x_NH += layer.feed(self.norm(x_NH))
+        seen = self.seen(self.norm(x_NH))[: source_BS.numel()].view(
             *size, len(self.decoder), 2, self.heads, self.width
         )
         return Inputs(seen.permute(2, 3, 0, 4, 1, 5).contiguous(), mask_B11S.to(self.dtype))
@@ -215,22 +215,22 @@ class Packed:
     def tree(self, inputs: Inputs, tree: Tree) -> torch.Tensor:
         """Return the last vectors (B * P, H), filled up, of every prefix of each input's continuations."""
         size = tree.ids.shape
-        x_NH = self._embed(tree.ids)
+        x_NH = self.embed(tree.ids)
         deepest = int(tree.depths.max()) + 1
         for i, layer in enumerate(self.decoder):
             if layer.biased:
                 bias_ABPP = layer.bias(deepest)[:, tree.depths[:, :, None], tree.depths[:, None, :]]
                 own_BAPP = bias_ABPP.transpose(0, 1).masked_fill(~tree.begins[:, None], LEAST).to(self.dtype)
-            q, k, v = self._parts(layer.qkv(self._norm(x_NH)), size)
-            x_NH += layer.out(self._attend(q, k, v, own_BAPP, len(x_NH)))
-            self._look(layer, x_NH, inputs, i, size)
-        return self._last(x_NH)
+            q, k, v = self.parts(layer.qkv(self.norm(x_NH)), size)
+            x_NH += layer.out(self.attend(q, k, v, own_BAPP, len(x_NH)))
+            self.look(layer, x_NH, inputs, i, size)
+        return self.last(x_NH)
 
-    def _look(self, layer: Layer, x_NH: torch.Tensor, inputs: Inputs, i: int, size: Sequence[int]) -> None:
+    def look(self, layer: Layer, x_NH: torch.Tensor, inputs: Inputs, i: int, size: Sequence[int]) -> None:
         """Add what layer ``i`` of a decoder does after it has attended to what is written."""
-        (q,) = self._parts(layer.cross_q(self._norm(x_NH)), size)
-        x_NH += layer.cross_out(self._attend(q, inputs.seen[i, 0], inputs.seen[i, 1], inputs.mask, len(x_NH)))
-        x_NH += layer.feed(self._norm(x_NH))
+        (q,) = self.parts(layer.cross_q(self.norm(x_NH)), size)
+        x_NH += layer.cross_out(self.attend(q, inputs.seen[i, 0], inputs.seen[i, 1], inputs.mask, len(x_NH)))
+        x_NH += layer.feed(self.norm(x_NH))
 
     # -- logits ------------------------------------------------------------------------------------------------------
 
@@ -257,82 +257,94 @@ class Packed:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _embed(self, ids: torch.Tensor) -> torch.Tensor:
+    def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the vectors (N, H) of all ids, and zeros in the rows that fill them up."""
         rows = ids.numel() if self.precision == "fp32" else rounded(ids.numel())
         return _filled(embedding(ids.flatten(), self.words_VH), rows)
 
-    def _norm(self, x_NH: torch.Tensor) -> torch.Tensor:
+    def norm(self, x_NH: torch.Tensor) -> torch.Tensor:
         """Return rows of mean square 1, in the type of products."""
-        size_N1 = torch.linalg.vector_norm(x_NH, dim=-1, keepdim=True)
-        return (x_NH * size_N1.square_().div_(x_NH.shape[1]).add_(self.eps).rsqrt_()).to(self.dtype)
+        return self._level(x_NH).to(self.dtype)
 
-    def _last(self, x_NH: torch.Tensor) -> torch.Tensor:
-        size_N1 = torch.linalg.vector_norm(x_NH, dim=-1, keepdim=True)
-        return x_NH * size_N1.square_().div_(x_NH.shape[1]).add_(self.eps).rsqrt_() * self.last_H
+    def last(self, x_NH: torch.Tensor) -> torch.Tensor:
+        """Return what logits are computed from, in fp32."""
+        return self._level(x_NH) * self.last_H
 
-    def _attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, rows: int) -> torch.Tensor:
+    def _level(self, x_NH: torch.Tensor) -> torch.Tensor:
+        size_N1 = torch.linalg.vector_norm(x_NH, dim=-1, keepdim=True)
+        return x_NH * size_N1.square_().div_(x_NH.shape[1]).add_(self.eps).rsqrt_()
+
+    def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, rows: int) -> torch.Tensor:
         """Return the attention of q (B, A, Q, D) to k and v (B, A, K, D) as (rows, A * D), filled up with zeros."""
         out_BAQD = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
         return _filled(out_BAQD.transpose(1, 2).reshape(-1, self.heads * self.width), rows)
 
-    def _parts(self, x_NO: torch.Tensor, size: Sequence[int]) -> tuple[torch.Tensor, ...]:
+    def parts(self, x_NO: torch.Tensor, size: Sequence[int]) -> tuple[torch.Tensor, ...]:
         """Return the parts of a fused product, (B, A, Q, D) each for ``size`` (B, Q), without what filled it up."""
         x = x_NO[: size[0] * size[1]].view(*size, -1, self.heads, self.width)
         return x.permute(2, 0, 3, 1, 4).unbind(0)
 
 
 class Decoder:
-    """Writes a token a row and step; ``beams`` rows share an input."""
+    """Writes a token a row and step. The ``beams`` rows of an input share its keys, read and written.
+
+    What a beam has written stays where it is when another beam goes on from it: which keys are in the past of which
+    beam is a mask (B, W, T * W), whose columns are positions, each with one key a beam.
+    """
 
     def __init__(self, packed: Packed, inputs: Inputs, beams: int = 1) -> None:
         self.packed, self.inputs, self.beams, self.length = packed, inputs, beams, 0
         layers, _, count, heads, _, width = inputs.seen.shape
-        self.own = inputs.seen.new_empty(
-            layers, 2, count * beams, heads, 0, width
-        )  # keys and values of what is written
+        self.own = inputs.seen.new_empty(layers, 2, count, heads, 0, width)  # keys and values of what is written
+        self.past = torch.zeros(count, beams, 0, dtype=torch.bool)
 
     @property
     def rows(self) -> int:
         """How many rows are being written."""
-        return self.own.shape[2]
+        return self.own.shape[2] * self.beams
 
     def step(self, ids_R: torch.Tensor) -> torch.Tensor:
         """Take the next token of each row; return the last vectors (N, H), those that fill them up at the end."""
-        packed, at = self.packed, self.length
-        self._grow()
-        x_NH = packed._embed(ids_R)
+        packed, size, at = self.packed, (self.own.shape[2], self.beams), self.length * self.beams
+        self._grow(at + self.beams)
+        x_NH = packed.embed(ids_R)
         for i, layer in enumerate(packed.decoder):
-            q, k, v = packed._parts(layer.qkv(packed._norm(x_NH)), (self.rows, 1))
-            keys, values = self.own[i]
-            keys[:, :, at], values[:, :, at] = k[:, :, 0], v[:, :, 0]
+            q, *written = packed.parts(layer.qkv(packed.norm(x_NH)), size)
+            for kept, new in zip(self.own[i], written, strict=True):
+                kept[:, :, at : at + self.beams] = new
+            keys, values = self.own[i, ..., : at + self.beams, :]
             if layer.biased:
-                bias_A1T = layer.bias(at + 1)[:, at:].to(packed.dtype)
-            written = packed._attend(q, keys[:, :, : at + 1], values[:, :, : at + 1], bias_A1T[None], len(x_NH))
-            x_NH += layer.out(written)
-            packed._look(layer, x_NH, self.inputs, i, (self.rows // self.beams, self.beams))
+                mask = self._mask(layer.bias(self.length + 1)[:, -1])
+            x_NH += layer.out(packed.attend(q, keys, values, mask, len(x_NH)))
+            packed.look(layer, x_NH, self.inputs, i, size)
         self.length += 1
-        return packed._last(x_NH)
+        return packed.last(x_NH)
 
-    def _grow(self) -> None:
-        """Make room for a position: twice as much each time, since a limit is rarely reached."""
+    def _mask(self, bias_AT: torch.Tensor) -> torch.Tensor:
+        """Return what is added to the scores of written positions: their bias, where they are in a beam's past."""
+        bias_AK = bias_AT.repeat_interleave(self.beams, -1)
+        if self.beams == 1:
+            return bias_AK[None, :, None].to(self.packed.dtype)
+        return torch.where(self.past[:, None], bias_AK[None, :, None], LEAST).to(self.packed.dtype)
+
+    def _grow(self, size: int) -> None:
+        """Make room for ``size`` keys: twice as much each time, since a limit is rarely reached."""
         room = self.own.shape[4]
-        if self.length == room:
-            more = self.own.new_empty(*self.own.shape[:4], max(STEP, 2 * room), self.own.shape[5])
+        if size > room:
+            more = self.own.new_empty(*self.own.shape[:4], max(STEP * self.beams, 2 * room), self.own.shape[5])
             more[..., :room, :] = self.own
             self.own = more
+        now = torch.eye(self.beams, dtype=torch.bool).expand(len(self.past), -1, -1)
+        self.past = torch.cat([self.past, now], -1)
 
     def keep(self, which_B: torch.Tensor) -> None:
-        """Go on with some inputs only, their beams in the order they had."""
-        self.reorder((which_B[:, None] * self.beams + torch.arange(self.beams)).flatten())
+        """Go on with some inputs only."""
+        self.inputs = self.inputs.of(which_B)
+        self.own, self.past = self.own.index_select(2, which_B), self.past[which_B]
 
-    def reorder(self, rows_R: torch.Tensor) -> None:
-        """Go on with these rows, each with what it has written; the beams of an input stay together."""
-        which_B = rows_R[:: self.beams] // self.beams
-        if len(rows_R) < self.rows:
-            self.inputs = self.inputs.of(which_B)
-        if not torch.equal(rows_R, torch.arange(self.rows)):
-            self.own = self.own.index_select(2, rows_R)
+    def follow(self, beams_BW: torch.Tensor) -> None:
+        """Go on from these beams of each input."""
+        self.past = self.past.gather(1, beams_BW[..., None].expand_as(self.past))
 
 
 def _filled(x_NH: torch.Tensor, rows: int) -> torch.Tensor:
