@@ -79,21 +79,19 @@ def _node(choices: dict[tuple[int, ...], int], depth: int) -> Node:
 def constrained(decoder: Decoder, roots: Sequence[Node], *, start: int) -> list[int]:
     """Return the choice of each row that is written by taking the likeliest possible token each time."""
     nodes = list(roots)
-    rows = [i for i, node in enumerate(nodes) if node.answer is None]
-    if len(rows) < len(nodes):
-        decoder.keep(torch.tensor(rows, dtype=torch.long))
+    rows = list(range(len(nodes)))
     ids_R = torch.full((len(rows),), start)
-    while rows:
-        x_NH = decoder.step(ids_R)
-        picks = _picks(decoder.packed, x_NH, [nodes[i] for i in rows])
-        ids_R = torch.tensor([int(nodes[i].ids[pick]) for i, pick in zip(rows, picks, strict=True)])
+    while True:
+        open_R = torch.tensor([at for at, i in enumerate(rows) if nodes[i].answer is None], dtype=torch.long)
+        if not len(open_R):
+            break
+        if len(open_R) < len(rows):
+            decoder.keep(open_R)
+            rows, ids_R = [rows[at] for at in open_R.tolist()], ids_R[open_R]
+        picks = _picks(decoder.packed, decoder.step(ids_R), [nodes[i] for i in rows])
+        ids_R = torch.stack([nodes[i].ids[pick] for i, pick in zip(rows, picks, strict=True)])
         for i, pick in zip(rows, picks, strict=True):
             nodes[i] = nodes[i].children[pick]
-        open_R = torch.tensor([at for at, i in enumerate(rows) if nodes[i].answer is None], dtype=torch.long)
-        if len(open_R) < len(rows):
-            rows, ids_R = [rows[at] for at in open_R.tolist()], ids_R[open_R]
-            if rows:
-                decoder.keep(open_R)
     return [node.answer for node in nodes if node.answer is not None]
 
 
