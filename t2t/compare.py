@@ -497,13 +497,13 @@ def _chance(p: float) -> str:
 def score_blocks(found: Comparison, *, width: int = 100) -> list[list[dict[str, str]]]:
     """Return the scores as text cells: a row a task and metric, a column a run (by number), with its interval.
 
-    Several blocks of runs where all are too wide for ``width`` characters. A star marks ranked answers.
+    Several blocks of runs where all are too wide for ``width`` characters. A star marks answers not written freely.
     """
     numbers = {run.run: str(number) for number, run in enumerate(found.runs, 1)}
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for one in found.scores:
         row = cells.setdefault((one.task, one.metric), {"task": one.task, "metric": one.metric, "n": f"{one.n:,}"})
-        star = "*" if one.by == "rank" else ""
+        star = "" if one.by == "write" else "*"
         row[numbers[one.run]] = f"{one.value:.1f}{star} [{one.low:.1f}, {one.high:.1f}]"
     rows = list(cells.values())
     fixed = sum(max(len(name), *(len(row[name]) for row in rows)) + 2 for name in ("task", "metric", "n"))
@@ -522,7 +522,7 @@ def difference_rows(found: Comparison) -> list[dict[str, str]]:
     numbers = {run.run: str(number) for number, run in enumerate(found.runs, 1)}
     return [
         {
-            "run": numbers[one.run] + ("*" if "rank" in one.by else ""),
+            "run": numbers[one.run] + ("*" if one.by != "write" else ""),
             "task": one.task,
             "metric": one.metric,
             "difference": f"{one.difference:+.2f}",
