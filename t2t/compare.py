@@ -48,6 +48,7 @@ __all__ = [
 
 COSTS = ("parameters", "train_seconds", "train_tokens", "examples_per_second", "peak_memory_mb")
 RIGHT_OR_WRONG = ("accuracy", "group_exact", "exact", "squad_em")  # each row, or each group, is one or the other
+WAYS = ("write", "rank", "constrained")  # of answering: the first that a run has is compared
 RESAMPLES = 2000
 RESAMPLES_A_TEST = 100  # 2 of these would be the least p: corrected for as many tests it is still .02
 DETECTABLE = 1.959964 + 0.841621  # standard errors: a two-sided test at 5 % finds it with a power of 80 %
@@ -306,9 +307,8 @@ def _own_tasks(folder: Path) -> dict[str, Task]:
 def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
     """Yield the answers of a run, written ones or else ranked or constrained ones, by task and prompt."""
     taken = set()
-    ways = ("write", "rank", "constrained")
-    found = [(ways.index(by), path, by) for path in folder.glob("*.predictions.jsonl") for by in [_way(path, ways)]]
-    for _, path, by in sorted(found):
+    for path in sorted(folder.glob("*.predictions.jsonl"), key=_place):
+        by = _way(path)
         preds = read_predictions(path)
         if preds:
             said = {pred.prompt for pred in preds}
@@ -319,9 +319,15 @@ def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
                 yield one
 
 
-def _way(path: Path, ways: Sequence[str]) -> str:
+def _way(path: Path) -> str:
     """Return how the answers of a file were given: TASK.WAY.predictions.jsonl, without a way for written ones."""
-    return next((way for way in ways if path.name.endswith(f".{way}.predictions.jsonl")), "write")
+    return next((way for way in WAYS if path.name.endswith(f".{way}.predictions.jsonl")), WAYS[0])
+
+
+def _place(path: Path) -> tuple[str, int]:
+    """Return where a file of answers stands among others: by task, written ones first."""
+    by = _way(path)
+    return path.name.removesuffix(".predictions.jsonl").removesuffix(f".{by}"), WAYS.index(by)
 
 
 def _report(folder: Path, split: str) -> dict[str, Any]:

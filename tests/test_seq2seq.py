@@ -223,7 +223,7 @@ def test_kinds_of_answers_may_be_mixed(spoken: Callable[..., Seq2Seq]) -> None:
     )
 
 
-# -- by hand, and as transformers does it --------------------------------------------------------------------------------
+# -- by hand, and as transformers does it ------------------------------------------------------------------------------
 
 
 def other(m: Seq2Seq, **options: Any) -> Seq2Seq:
