@@ -96,6 +96,17 @@ def test_choices_have_the_likelihoods_that_transformers_gives(kind: str) -> None
             assert value == pytest.approx(-mean.item() * len(choice), abs=1e-4)
 
 
+@pytest.mark.parametrize("at_once", [1, 20, 64])
+def test_inputs_may_be_read_in_parts(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    source_BS, mask_BS, _ = numbers(11, 905)
+    packed = Packed(trained("t5"), "fp32")
+    with torch.inference_mode():
+        whole = packed.read(source_BS, mask_BS)
+        monkeypatch.setattr("t2t.models.t5.inference.AT_ONCE", at_once)
+        parts = packed.read(source_BS, mask_BS)
+    assert torch.allclose(whole.seen, parts.seen, atol=1e-5) and torch.equal(whole.mask, parts.mask)
+
+
 def test_equal_prefixes_are_one() -> None:
     found = prefixes([(5, 1), (5, 7, 1), (8, 1)], 0)
     assert found.ids == [0, 5, 7, 8] and found.depths == [0, 1, 2, 1]

@@ -26,6 +26,7 @@ __all__ = ["Decoder", "Inputs", "Packed", "Tree", "fingerprint", "rounded"]
 
 STEP = 16  # positions that the keys and values of a decoder grow by
 MOST_LOGITS = 2**24  # at once
+AT_ONCE = 1024  # tokens of inputs that are read together: what is in between stays in the processor's cache
 LEAST = torch.finfo(torch.float32).min
 
 
@@ -198,9 +199,15 @@ class Packed:
 
     def read(self, source_BS: torch.Tensor, mask_BS: torch.Tensor) -> Inputs:
         """Return what a decoder sees of inputs; ``mask_BS`` is 1 where they are."""
+        mask_B11S = torch.zeros(mask_BS.shape).masked_fill_(mask_BS == 0, LEAST)[:, None, None]
+        most = max(1, AT_ONCE // source_BS.shape[1])
+        parts = zip(source_BS.split(most), mask_B11S.split(most), strict=True)
+        return Inputs(torch.cat([self._read(*part) for part in parts], 2), mask_B11S.to(self.dtype))
+
+    def _read(self, source_BS: torch.Tensor, mask_B11S: torch.Tensor) -> torch.Tensor:
+        """Return the keys and values (L, 2, B, A, S, D) of inputs to the decoder."""
         size = source_BS.shape
         x_NH = self.embed(source_BS)
-        mask_B11S = torch.zeros(mask_BS.shape).masked_fill_(mask_BS == 0, LEAST)[:, None, None]
         for layer in self.encoder:
             if layer.biased:
                 own_BASS = (layer.bias(size[1]) + mask_B11S).to(self.dtype)
@@ -208,7 +215,7 @@ class Packed:
             x_NH += layer.out(self.attend(q, k, v, own_BASS, len(x_NH)))
             x_NH += layer.feed(self.norm(x_NH))
         seen = self.seen(self.norm(x_NH))[: source_BS.numel()].view(*size, len(self.decoder), 2, self.heads, self.width)
-        return Inputs(seen.permute(2, 3, 0, 4, 1, 5).contiguous(), mask_B11S.to(self.dtype))
+        return seen.permute(2, 3, 0, 4, 1, 5)
 
     def tree(self, inputs: Inputs, tree: Tree) -> torch.Tensor:
         """Return the last vectors (B * P, H), filled up, of every prefix of each input's continuations."""
