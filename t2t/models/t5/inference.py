@@ -201,7 +201,7 @@ class Packed:
         """Return what a decoder sees of inputs; ``mask_BS`` is 1 where they are."""
         mask_B11S = torch.zeros(mask_BS.shape).masked_fill_(mask_BS == 0, LEAST)[:, None, None]
         most = max(1, AT_ONCE // source_BS.shape[1])
-        parts = zip(source_BS.split(most), mask_B11S.split(most), strict=True)
+        parts = zip(torch.split(source_BS, most), torch.split(mask_B11S, most), strict=True)
         return Inputs(torch.cat([self._read(*part) for part in parts], 2), mask_B11S.to(self.dtype))
 
     def _read(self, source_BS: torch.Tensor, mask_B11S: torch.Tensor) -> torch.Tensor:
