@@ -24,7 +24,7 @@ from t2t.errors import DataError, UsageError
 from t2t.examples import Examples
 from t2t.models import Model, Options
 from t2t.pairs import pair_costs
-from t2t.predict import answer_sets, as_json, build_report, check_limit, predict, report_json, run_signature
+from t2t.predict import answer_sets, as_json, build_report, check_limit, check_way, predict, report_json, run_signature
 from t2t.sets import Sets
 from t2t.sources import Origin, Rows, kinds, places
 from t2t.tasks import prompts, task
@@ -155,13 +155,15 @@ def predict_rows(
     prompt: str | None = None,
     by: str = "write",
     family: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     watch: Any,
 ) -> list[dict[str, Any]]:
     """Answer the rows of a file (or of stdin, "-") under a task, or without a task each line of text as it is.
 
-    Return one JSON object a row. Rows need no label.
+    Return one JSON object a row. Rows need no label. ``settings`` are more of a configuration's, such as precision.
     """
-    loaded, asked = _asked(model, task_name, source, prompt, family, watch)
+    loaded, asked = _asked(model, task_name, source, prompt, family, watch, settings)
+    check_way(loaded, by)
     egs = asked[:]
     with watch.task("answering", len(egs)) as tick:
         if isinstance(asked, Examples):
@@ -212,10 +214,16 @@ def embedding_lines(uids: Sequence[str], vectors: np.ndarray) -> str:
 
 
 def _asked(
-    model: str, task_name: str | None, source: str, prompt: str | None, family: str | None, watch: Any
+    model: str,
+    task_name: str | None,
+    source: str,
+    prompt: str | None,
+    family: str | None,
+    watch: Any,
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[Model, Examples | Sequence[Example]]:
     """Return the model, and what it is asked: the rows of a file under a task, or its lines."""
-    config = settings_of(model, {"family": family} if family else {})
+    config = settings_of(model, {**({"family": family} if family else {}), **(settings or {})})
     place = models.find(config.model, config.family)
     data, name = _read(source)
     asked: Examples | Sequence[Example]

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from t2t.cli_ls import ls
-from t2t.cli_options import JSON, SOURCE
+from t2t.cli_options import JSON, PLAIN, SOURCE
 from t2t.cli_prompt import prompt
 from t2t.errors import CheckpointError, MemoryLimitError, T2TError, UsageError, visible
 from t2t.screen import Screen, show, show_json
@@ -63,12 +63,12 @@ _HELP = {
     "schedule": "constant | linear | cosine | inverse_sqrt (default: what suits the optimizer).",
     "warmup_steps": "Steps of linear warm-up.",
     "optimizer": "adafactor | adamw | rms_adamw (auto: rms_adamw for random weights, else adafactor).",
-    "precision": "fp32 | bf16 | auto (bf16 where the hardware multiplies in it).",
+    "precision": "fp32 | bf16 | auto (bf16 where the hardware multiplies in it); int8 in eval and predict.",
     "max_input": "Most tokens of an input; longer column text is cut and counted.",
     "max_target": "Most tokens of a target or an answer.",
     "eval_every": "Evaluate every N steps and keep the best model (0: only at the end).",
     "save_every": "Write a checkpoint every N steps (0: only at the end).",
-    "by": "How choices are answered in the final evaluation: write | rank | both.",
+    "by": "How choices are answered in the final evaluation: write | rank | both | constrained.",
     "seed": "Seed of the stream, dropout and fresh weights.",
 }
 
@@ -121,6 +121,7 @@ def _training(options: dict[str, Any], config_file: str | None, given: tuple[str
 @cli.command()
 @_config_options
 @click.option("--pack", is_flag=True, default=None, help="Put several examples into one row (exact for T5 shapes).")
+@PLAIN
 @click.option("--long-targets", default=None, help="error | cut: a training target over --max-target.")
 @click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name; repeatable.")
@@ -299,13 +300,23 @@ def _show_report(folder: Path) -> None:
 # -- eval, predict, report, compare ----------------------------------------------------------------------------------
 
 
+def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of how answers are computed; a run's own settings hold where they are not given."""
+    function = PLAIN(function)
+    function = click.option("--beams", type=int, help="Hypotheses of a text that is written.  [default: 1]")(function)
+    return click.option("--precision", help="fp32 | bf16 | auto | int8 (T5, mT5, UMT5).")(function)
+
+
 @cli.command("eval")
 @click.argument("model", metavar="RUN|MODEL")
 @click.option("--mix", help="A mix of tasks (default: the run's).")
 @click.option("--task", "task_", help="One or more tasks, separated by commas.")
 @click.option("--family", help="Force a model family.")
 @click.option("--split", default="validation", show_default=True)
-@click.option("--by", default="write", show_default=True, help="write | rank | both.")
+@click.option(
+    "--by", default="write", show_default=True, help="write | rank | both | constrained (nothing but choices)."
+)
+@_answering
 @click.option("--prompt", help="The prompt, several (t5,plain) or all: a score for each, and their spread.")
 @click.option("--shots", type=int, help="Rows of the training split to show before each input.")
 @click.option("--shots-by", help="How they are chosen: random | balanced | nearest.")
@@ -341,7 +352,8 @@ def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **o
 @click.option("--prompt", help="The prompt of the task (default: its first).")
 @click.option("--input", "source", default="-", show_default=True, help="A file, or - for stdin.")
 @click.option("--out", "target", default="-", show_default=True, help="A JSONL file, or - for stdout.")
-@click.option("--by", default="write", show_default=True, help="write | rank.")
+@click.option("--by", default="write", show_default=True, help="write | rank | constrained (nothing but choices).")
+@_answering
 @click.option("--family", help="Force a model family.")
 @click.option("--embeddings", is_flag=True, help="Write embeddings instead of answers; --out may be .npy, .safetensors "
               "or .jsonl.")  # fmt: skip
@@ -358,7 +370,8 @@ def predict(
     if embeddings:
         _embed(obj, model, task_, source, target, options)
         return
-    preds = predict_rows(model, task_, source, watch=obj["screen"], **options)
+    settings = {name: value for name in ("precision", "beams", "plain") if (value := options.pop(name)) is not None}
+    preds = predict_rows(model, task_, source, settings=settings, watch=obj["screen"], **options)
     lines = "".join(json.dumps(pred, ensure_ascii=False) + "\n" for pred in preds)
     if target == "-":
         sys.stdout.write(lines)
@@ -372,7 +385,8 @@ def _embed(obj: Any, model: str, task_: str | None, source: str, target: str, op
     """Write the embedding of each line, or of each text of each row."""
     from t2t.apply import embed_rows, embedding_lines, write_embeddings
 
-    del options["by"]
+    for name in ("by", "precision", "beams", "plain"):
+        del options[name]
     uids, vectors = embed_rows(model, task_, source, watch=obj["screen"], **options)
     if target == "-":
         sys.stdout.write(embedding_lines(uids, vectors))

@@ -48,6 +48,7 @@ __all__ = [
 
 COSTS = ("parameters", "train_seconds", "train_tokens", "examples_per_second", "peak_memory_mb")
 RIGHT_OR_WRONG = ("accuracy", "group_exact", "exact", "squad_em")  # each row, or each group, is one or the other
+WAYS = ("write", "rank", "constrained")  # of answering: the first that a run has is compared
 RESAMPLES = 2000
 RESAMPLES_A_TEST = 100  # 2 of these would be the least p: corrected for as many tests it is still .02
 DETECTABLE = 1.959964 + 0.841621  # standard errors: a two-sided test at 5 % finds it with a power of 80 %
@@ -304,10 +305,10 @@ def _own_tasks(folder: Path) -> dict[str, Task]:
 
 
 def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
-    """Yield the answers of a run, written ones or else ranked ones, by task and prompt."""
+    """Yield the answers of a run, written ones or else ranked or constrained ones, by task and prompt."""
     taken = set()
-    for path in sorted(folder.glob("*.predictions.jsonl")):  # X.predictions stands before X.rank.predictions
-        by = "rank" if path.name.endswith(".rank.predictions.jsonl") else "write"
+    for path in sorted(folder.glob("*.predictions.jsonl"), key=_place):
+        by = _way(path)
         preds = read_predictions(path)
         if preds:
             said = {pred.prompt for pred in preds}
@@ -316,6 +317,17 @@ def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
             if (one.task, one.prompt) not in taken:
                 taken.add((one.task, one.prompt))
                 yield one
+
+
+def _way(path: Path) -> str:
+    """Return how the answers of a file were given: TASK.WAY.predictions.jsonl, without a way for written ones."""
+    return next((way for way in WAYS if path.name.endswith(f".{way}.predictions.jsonl")), WAYS[0])
+
+
+def _place(path: Path) -> tuple[str, int]:
+    """Return where a file of answers stands among others: by task, written ones first."""
+    by = _way(path)
+    return path.name.removesuffix(".predictions.jsonl").removesuffix(f".{by}"), WAYS.index(by)
 
 
 def _report(folder: Path, split: str) -> dict[str, Any]:
@@ -491,13 +503,13 @@ def _chance(p: float) -> str:
 def score_blocks(found: Comparison, *, width: int = 100) -> list[list[dict[str, str]]]:
     """Return the scores as text cells: a row a task and metric, a column a run (by number), with its interval.
 
-    Several blocks of runs where all are too wide for ``width`` characters. A star marks ranked answers.
+    Several blocks of runs where all are too wide for ``width`` characters. A star marks answers not written freely.
     """
     numbers = {run.run: str(number) for number, run in enumerate(found.runs, 1)}
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for one in found.scores:
         row = cells.setdefault((one.task, one.metric), {"task": one.task, "metric": one.metric, "n": f"{one.n:,}"})
-        star = "*" if one.by == "rank" else ""
+        star = "" if one.by == "write" else "*"
         row[numbers[one.run]] = f"{one.value:.1f}{star} [{one.low:.1f}, {one.high:.1f}]"
     rows = list(cells.values())
     fixed = sum(max(len(name), *(len(row[name]) for row in rows)) + 2 for name in ("task", "metric", "n"))
@@ -516,7 +528,7 @@ def difference_rows(found: Comparison) -> list[dict[str, str]]:
     numbers = {run.run: str(number) for number, run in enumerate(found.runs, 1)}
     return [
         {
-            "run": numbers[one.run] + ("*" if "rank" in one.by else ""),
+            "run": numbers[one.run] + ("*" if one.by != "write" else ""),
             "task": one.task,
             "metric": one.metric,
             "difference": f"{one.difference:+.2f}",

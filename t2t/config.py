@@ -36,6 +36,7 @@ CHANGEABLE = (
     "keep",
     "eval_limit",
     "by",
+    "beams",
     "split",
 )
 
@@ -107,6 +108,7 @@ class Config:
     # Evaluation and saving
     split: str = "validation"
     by: str = "write"
+    beams: int = 1
     eval_every: int = 0
     eval_limit: int | None = None
     eval_tokens: int = 8192
@@ -146,6 +148,8 @@ class Config:
             raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
         if sum(length is not None for length in (self.steps, self.epochs, self.minutes)) != 1:
             raise UsageError("say how long to train: one of --steps, --epochs, --minutes")
+        if self.precision == "int8":
+            raise UsageError("int8 is for answering, not for training", where="precision", fix="Train in bf16 or fp32.")
         return self
 
     def as_dict(self) -> dict[str, Any]:
@@ -155,9 +159,9 @@ class Config:
 
 _FP16 = "T5 shapes overflow in fp16 (activations pass 65,504; they were trained in bf16). Use bf16 or fp32."
 _ALLOWED: dict[str, tuple[str | None, ...]] = {
-    "precision": ("auto", "fp32", "bf16"),
+    "precision": ("auto", "fp32", "bf16", "int8"),
     "long_targets": ("error", "cut"),
-    "by": ("write", "rank", "both"),
+    "by": ("write", "rank", "both", "constrained"),
     "rates": (None, *POLICIES[:3]),
     "shots_by": ("random", "balanced", "nearest"),
     "pooling": ("auto", "cls", "pooler", "mean", "max"),
@@ -174,7 +178,7 @@ _LOWEST: dict[str, float] = {
     "eval_every": 0, "save_every": 0, "keep": 1, "log_every": 1, "patience": 0, "seed": 0, "cap": 1,
     "temperature": 1e-9, "shots": 0, "train_limit": 1, "eval_limit": 1, "eval_tokens": 1, "dropout": 0,
     "head_dropout": 0, "layer_decay": 0, "unfreeze_every": 0, "mlm_weight": 0, "decoder_layers": 1, "adapter_rank": 1,
-    "virtual_tokens": 1, "soft_temperature": 1e-9, "soft_weight": 0,
+    "virtual_tokens": 1, "beams": 1, "soft_temperature": 1e-9, "soft_weight": 0,
 }  # fmt: skip
 _HIGHEST: dict[str, float] = {
     "dropout": 0.99,

@@ -39,6 +39,7 @@ __all__ = [
     "baselines",
     "build_report",
     "check_limit",
+    "check_way",
     "evaluate",
     "evaluate_sets",
     "file_name",
@@ -70,7 +71,7 @@ class Gather(NamedTuple):
 def predict(
     model: Model, egs: Sequence[Example], *, of: Task | None = None, by: str = "write", tick: Ticker | None = None
 ) -> list[Prediction]:
-    """Return an answer to each example: written as text, or by ranking its choices (nats, one a choice).
+    """Return an answer to each example: written as text, freely or constrained to its choices, or by ranking them.
 
     ``of`` is their task, where it is not one that is known by its name.
     """
@@ -78,16 +79,24 @@ def predict(
     # Long stretches let the model sort by length; several of them let a progress bar move.
     for start in range(0, len(egs), CHUNK):
         part = egs[start : start + CHUNK]
-        done += _by_rank(model, part) if by == "rank" else _by_write(model, part, of)
+        done += _by_rank(model, part) if by == "rank" else _by_text(model, part, of, by)
         if tick:
             tick(len(part))
     return done
 
 
-def _by_write(model: Model, egs: Sequence[Example], of: Task | None) -> list[Prediction]:
+def check_way(model: Model, by: str) -> None:
+    """Raise ``UsageError`` where a model cannot answer in a way."""
+    if by == "constrained" and not hasattr(model, "choose"):
+        raise UsageError(f"a {model.family} model is not constrained to choices", where="by", fix="Use --by rank.")
+
+
+def _by_text(model: Model, egs: Sequence[Example], of: Task | None, by: str) -> list[Prediction]:
+    check_way(model, by)
     forms = {name: form(of or task(name)) for name in {eg.task for eg in egs}}
+    answer = getattr(model, "choose" if by == "constrained" else "write")
     out = []
-    for eg, text in zip(egs, model.write(egs), strict=True):
+    for eg, text in zip(egs, answer(egs), strict=True):
         reading = forms[eg.task].read(text, eg)
         out.append(_prediction(eg, text, reading.answer, repairs=reading.repairs))
     return out
@@ -157,7 +166,8 @@ def evaluate_sets(
     scores: list[Score] = []
     answers: dict[str, list[Prediction]] = {}
     total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
-    if by == "write":  # what an earlier evaluation counted is not this one's
+    check_way(model, by)
+    if by != "rank":  # what an earlier evaluation counted is not this one's
         for tally in model.tokens.tallies.values():
             tally.answers_unfinished = 0
     with watch.task("answering", total) as tick:
@@ -179,7 +189,7 @@ def evaluate_sets(
 def answer_sets(
     model: Model, sets: Sets, *, by: str, watch: Any, gather: Gather | None = None, folder: Path | None = None
 ) -> Answered:
-    """Score every set in each way that ``by`` asks for: write, rank, or both (one, for a family with but one)."""
+    """Score every set in each way that ``by`` asks for; both is write and rank (one, for a family with but one)."""
     ways = (by,) if by != "both" else ("write", "rank") if model.generates else ("rank",)
     return {way: evaluate_sets(model, sets, by=way, watch=watch, gather=gather, folder=folder) for way in ways}
 
@@ -321,10 +331,9 @@ def repairs(answers: Mapping[str, list[Prediction]]) -> dict[str, dict[str, int]
 
 def run_signature(model: str, config: Config, **more: Any) -> str:
     """Return how the answers of a report were made: model, seed, and ways of answering that are not the usual."""
-    usual = Config()
-    ways = {
-        name: getattr(config, name) for name in ("rank_by", "chat") if getattr(config, name) != getattr(usual, name)
-    }
+    usual, names = Config(), ("rank_by", "chat", "precision", "beams")
+    ways = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(usual, name)}
+    ways |= {"by": config.by} if config.by == "constrained" else {}
     said = {"model": model, "seed": config.seed, **more, **ways, "t2t": VERSION}
     return "|".join(f"{name}:{value}" for name, value in said.items())
 

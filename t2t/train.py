@@ -41,6 +41,7 @@ from t2t.predict import (
     average,
     build_report,
     check_limit,
+    check_way,
     evaluate_sets,
     report_json,
     run_signature,
@@ -252,6 +253,7 @@ def prepare(
         found = teacher.taught(found, config, folder, model)
     for note in found.notes:
         watch.notice(note)
+    check_way(model, config.by)
     model.prepare({**found.score, **found.train}, training=True)
     model.module.to(accelerator.device)
     config = settle(config, fresh=model.fresh, family=model.recipe)
@@ -587,7 +589,7 @@ def _is_best(state: State) -> bool:
 
 
 def _by(config: Config) -> str:
-    return "rank" if config.by == "rank" else "write"
+    return "write" if config.by == "both" else config.by
 
 
 def _chosen(name: str, mean: float, values: dict[str, float]) -> float:

@@ -126,6 +126,12 @@ def test_eval_predict_report_and_compare_of_a_run(t2t: Run, run: Path, monkeypat
     preds = [json.loads(line) for line in done.out.splitlines()]
     assert [pred["input"] for pred in preds] == ["vowel: a b", "vowel: c </s> <extra_id_0>"]
     assert all(len(pred["choice_nats"]) == 2 for pred in preds)
+    for how in (("--plain",), ("--precision", "int8")):
+        done = t2t("predict", "one", "--task", "toy/vowel", "--input", "rows.jsonl", "--by", "constrained", *how)
+        assert all(json.loads(line)["answer"] is not None for line in done.out.splitlines()), done.err
+    done = t2t("eval", "one", "--task", "toy/vowel,toy/copy", "--by", "constrained", "--beams", "2", "--json")
+    assert [row["by"] for row in json.loads(done.out)["rows"]] == ["constrained", "write"]
+    assert "|beams:2|by:constrained|" in json.loads(done.out)["signature"]
     Path("lines.txt").write_text("copy: a b\nanything\n")
     assert t2t("predict", "one", "--input", "lines.txt", "--out", "answers.jsonl").code == 0
     assert len(Path("answers.jsonl").read_text().splitlines()) == 2

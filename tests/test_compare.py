@@ -132,7 +132,7 @@ def test_the_detectable_difference_is_found_four_times_in_five() -> None:
 
 def write(folder: Path, preds: list[Prediction], *, by: str = "write", **report: Any) -> Path:
     name = preds[0].uid.rsplit(":", 2)[0].replace("/", "-")
-    kind = ".rank" if by == "rank" else ""
+    kind = "" if by == "write" else f".{by}"
     write_predictions(folder / "eval" / "validation" / f"{name}{kind}.predictions.jsonl", preds)
     if report:
         said = {"split": "validation", "source": "dir", "rows": [], "average": {}, "cost": {}, **report}
@@ -187,8 +187,11 @@ def test_three_runs_on_disk(three: list[Path]) -> None:
 
 def test_written_answers_are_taken_before_ranked_ones(tmp_path: Path) -> None:
     one = write(write(tmp_path / "a", rte([0, 0])), rte([1, 1]), by="rank", rows=[row(0, 2, "rank"), row(100, 2)])
+    write(one, rte([0, 0]), by="constrained")
     found = compare([one, write(tmp_path / "b", rte([1, 0]))])
     assert [(s.value, s.by) for s in found.scores] == [(100, "write"), (50, "write")]
+    only = write(tmp_path / "c", rte([1, 1]), by="constrained")
+    assert [s.by for s in compare([one, only]).scores] == ["write", "constrained"]
 
 
 def test_the_interval_of_a_score_is_the_reports_or_measured(tmp_path: Path) -> None:

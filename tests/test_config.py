@@ -129,6 +129,11 @@ def test_a_word_that_is_not_allowed_is_met_with_the_closest(name: str, value: st
     assert f'Did you mean "{hint}"' in str(fault(**{name: value}))
 
 
+def test_8_bits_are_for_answers() -> None:
+    with pytest.raises(UsageError, match="training"):
+        Config(mix="glue", steps=1, precision="int8").check_trainable()
+
+
 def test_fp16_is_refused_with_the_reason() -> None:
     error = fault(precision="fp16")
     assert error.code == "M06" and "65,504" in str(error) and "bf16 or fp32" in str(error)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from t2t.config import Config
 from t2t.errors import NonFiniteError, UsageError
 from t2t.examples import Examples
 from t2t.mixtures import Mix
@@ -24,6 +25,7 @@ from t2t.predict import (
     evaluate_sets,
     predict,
     read_predictions,
+    run_signature,
     write_predictions,
 )
 from t2t.sets import Sets
@@ -77,6 +79,26 @@ def test_only_tasks_with_choices_are_ranked_and_the_others_are_scored_as_written
     assert {pred.answer for pred in answers["toy/vowel"]} == {1}
     assert answers["toy/vowel"][0].choice_nats == (-3.0, -1.0)
     assert answers["toy/copy"][0].choice_nats is None
+
+
+def test_answers_are_constrained_to_choices_where_there_are_any(toys: Path, tmp_path: Path) -> None:
+    parrot = Parrot(lambda eg: "zzz")
+    parrot.choose = lambda egs: [eg.choices[0] for eg in egs]  # type: ignore[attr-defined]
+    scores, answers = evaluate_sets(parrot, sets(), by="constrained", watch=Watch(), folder=tmp_path)
+    assert [(s.by, s.unparsed) for s in scores] == [("write", 0.0), ("write", 0.0), ("constrained", 0.0)]
+    assert {pred.answer for pred in answers["toy/vowel"]} == {0} and "by:constrained" in scores[2].signature
+    assert (tmp_path / "eval/validation/toy-vowel.constrained.predictions.jsonl").is_file()
+
+
+def test_what_cannot_be_constrained_says_so(toys: Path) -> None:
+    with pytest.raises(UsageError, match="constrained"):
+        evaluate_sets(Parrot(), sets(), by="constrained", watch=Watch())
+
+
+def test_the_signature_of_a_run_names_what_is_not_usual() -> None:
+    assert run_signature("m", Config()).startswith("model:m|seed:42|t2t:")
+    said = run_signature("m", Config(precision="int8", beams=4, by="constrained"))
+    assert "|precision:int8|beams:4|by:constrained|" in said
 
 
 def test_tasks_of_tags_are_written_where_ranking_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,6 +225,79 @@ def test_kinds_of_answers_may_be_mixed(spoken: Callable[..., Seq2Seq]) -> None:
     )
 
 
+# -- by hand, and as transformers does it ------------------------------------------------------------------------------
+
+
+def other(m: Seq2Seq, **options: Any) -> Seq2Seq:
+    """Return the same network with other options."""
+    own = {"precision": "fp32", "max_input": 64, "max_target": 16, **options}
+    return Seq2Seq(m.net, Tokens(m.tokens.tokenizer, max_input=64, max_target=16), Options(**own), "test")
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_plain_answers_are_the_same(spoken: Callable[..., Seq2Seq], beams: int) -> None:
+    m, egs = spoken(), some(24)
+    fast, plain = other(m, beams=beams), other(m, beams=beams, plain=True)
+    wanted = plain.write(egs)
+    assert fast.write(egs) == wanted and len(set(wanted)) > 5
+    assert fast._packed is not None and plain._packed is None
+    closed = some(24, choices=("a", "b c", "b c g", "no"))
+    assert torch.allclose(torch.tensor(fast.rank(closed)), torch.tensor(plain.rank(closed)), atol=1e-4)
+
+
+def test_beams_are_for_texts(spoken: Callable[..., Seq2Seq]) -> None:
+    m, egs, closed = spoken(), some(12), some(12, choices=("a", "b c"))
+    beams = other(m, beams=3)
+    assert beams.write(closed) == m.write(closed)
+    assert beams.write(egs) != m.write(egs)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_choosing_writes_nothing_but_choices(spoken: Callable[..., Seq2Seq], plain: bool) -> None:
+    m = other(spoken(), plain=plain)
+    sets = [("a", "b c", "b c g", "no"), ("g m", "a"), ("s",)]
+    egs = [example(text, "a", choices=sets[i % 3]) for i, text in enumerate(texts(24, seed=3, longest=9))]
+    said = m.choose(egs)
+    assert all(text in eg.choices for text, eg in zip(said, egs, strict=True))
+    assert said == other(spoken(), plain=not plain).choose(egs) and len(set(said)) > 3
+    assert m.choose(egs[::-1])[::-1] == said == [m.choose([eg])[0] for eg in egs]
+
+
+def test_other_architectures_choose_too() -> None:
+    m, egs = model("bart"), some(6, choices=("a", "b c", "b c g"))
+    assert all(text in ("a", "b c", "b c g") for text in m.choose(egs))
+    assert m._packed is None
+
+
+def test_only_choices_can_be_chosen() -> None:
+    with pytest.raises(UsageError, match="choices"):
+        model().choose(some(1))
+
+
+@pytest.mark.parametrize("ask", ["write", "rank", "choose"])
+def test_answers_follow_the_weights(ask: str) -> None:
+    m, egs = model(), some(6, choices=("a", "b c"))
+    before = m.rank(egs)
+    getattr(m, ask)(egs)
+    assert m._packed is not None and m._packed[1] is m._weights(), "unchanged weights are packed once"
+    with torch.no_grad():
+        for p in m.net.parameters():
+            p.add_(0.5 * torch.randn_like(p))
+    assert getattr(m, ask)(egs) == getattr(other(m), ask)(egs)
+    assert m.rank(egs) != before
+    m.loss(m.batch(egs))
+    assert m._packed is None, "training needs the room"
+
+
+def test_8_bits_answer_but_do_not_train(spoken: Callable[..., Seq2Seq]) -> None:
+    m, egs = spoken(), some(24)
+    said = other(m, precision="int8").write(egs)
+    assert sum(a == b for a, b in zip(said, m.write(egs), strict=True)) > 12
+    for how in ({"kind": "bart"}, {"plain": True}):
+        with pytest.raises(UsageError, match="int8"):
+            model(precision="int8", **how)  # type: ignore[arg-type]
+
+
 def test_ids_without_a_token_are_never_written() -> None:
     m = model()
     with torch.no_grad():  # the head prefers a row of the embedding beyond the vocabulary

@@ -189,8 +189,8 @@ class Model(Protocol):
 class Options:
     """What a family needs to know when a model is loaded; every field is a configuration field of `train`.
 
-    ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation.
-    ``plain`` leaves out what is hand-written for speed. ``pooling``,
+    ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation. ``plain``
+    leaves out what is hand-written for speed; ``beams`` is how many hypotheses an encoder-decoder writes. ``pooling``,
     ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an encoder's, ``pair_loss`` a
     bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's; ``vectors`` a baseline's;
     ``decoder_layers`` (how many of the decoder's are copied, from below; None: all) and ``share`` a warm-started one's.
@@ -204,6 +204,7 @@ class Options:
     pack: bool = False
     precision: str = "auto"
     plain: bool = False
+    beams: int = 1
     dropout: float | None = None
     label_smoothing: float = 0.0
     eval_tokens: int = 8192

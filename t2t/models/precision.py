@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import torch
 
+from t2t.errors import UsageError
+
 __all__ = ["autocast", "dtype_of", "precision", "set_dropout"]
 
 
@@ -20,6 +22,8 @@ def precision(name: str, device: torch.device) -> str:
 
 def dtype_of(name: str, net: torch.nn.Module) -> torch.dtype:
     """Return what a network's products are computed in under a precision: fp32, bf16 or auto."""
+    if name == "int8":
+        raise UsageError("int8 is for answers of T5, mT5 and UMT5", where="precision", fix="Take bf16 or fp32.")
     return torch.bfloat16 if precision(name, next(net.parameters()).device) == "bf16" else torch.float32
 
 

@@ -1,7 +1,8 @@
 """Encoder-decoder models: T5, mT5, UMT5, ByT5, BART, Pegasus, Marian and whatever else transformers can build.
 
-Floor 4. Trains on input → target by cross-entropy; writes by greedy generation with a key-value cache; ranks choices
-by log p(choice | input) with the encoder run once an example.
+Floor 4. Trains on input → target by cross-entropy; writes by greedy generation with a key-value cache or by beams;
+ranks choices by log p(choice | input) with the encoder run once an example; chooses by generation that can write
+nothing but choices. T5, mT5 and UMT5 answer by hand-written code (`t2t.models.t5`), the others by transformers'.
 
 Shapes: B rows, S source and T target positions, V vocabulary, H hidden.
 """
@@ -22,9 +23,11 @@ from t2t.batches import pack, pad, plan
 from t2t.errors import ModelError, UsageError, visible
 from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
-from t2t.models.precision import autocast, dtype_of, set_dropout
-from t2t.models.t5 import supports
+from t2t.models.precision import autocast, dtype_of, precision, set_dropout
+from t2t.models.t5 import supports, trains
+from t2t.models.t5.decode import beam, constrained, greedy, prefixes, score, trie
 from t2t.models.t5.forward import flat_loss
+from t2t.models.t5.inference import Decoder, Packed, fingerprint
 from t2t.models.t5.rows import IGNORED, lay_out
 from t2t.paths import models_folder
 from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
@@ -53,7 +56,9 @@ class Seq2Seq(ByStep):
                 f"models of type {net.config.model_type} have absolute positions and cannot be packed",
                 fix=f"Packing is exact for {', '.join(PACKABLE)}; leave --pack off.",
             )
-        self.dtype = dtype_of(options.precision, net)
+        self._packed: tuple[Any, Packed] | None = None
+        answers_only = options.precision == "int8" and supports(net) and not options.plain
+        self.dtype = torch.float32 if answers_only else dtype_of(options.precision, net)
         self.module: torch.nn.Module = SummedLoss(net, self.dtype, options.label_smoothing)
 
     # -- training ------------------------------------------------------------------------------------------------
@@ -61,7 +66,7 @@ class Seq2Seq(ByStep):
     @property
     def unpadded(self) -> bool:
         """Whether a batch of unlike lengths costs no padding: by the forward pass of `t2t.models.t5`."""
-        return not self.options.plain and not self.options.pack and supports(self.net)
+        return not self.options.plain and not self.options.pack and trains(self.net)
 
     def sizes(self, egs: Sequence[Example]) -> list[tuple[int, int]]:
         """Return (input, target) tokens of each example; raise ``DataError`` on a target over the limit."""
@@ -100,6 +105,7 @@ class Seq2Seq(ByStep):
 
     def loss(self, batch: Batch) -> Loss:
         """Return the cross-entropy summed over the target tokens of ``batch``."""
+        self._packed = None  # it will be out of date, and training needs the room
         return Loss(self.module(batch.tensors), batch.units)
 
     # -- answering -----------------------------------------------------------------------------------------------
@@ -126,47 +132,133 @@ class Seq2Seq(ByStep):
     def _longest(self, choices: tuple[str, ...]) -> int:
         return max(map(len, self.tokens.ids(choices, target=True)))
 
-    def write(self, egs: Sequence[Example]) -> list[str]:
-        """Return greedy answers, in the order asked. Rows are sorted by length, so that padding is little."""
-        from transformers import GenerationConfig
+    def _weights(self) -> Packed | None:
+        """Return the weights as the hand-written code computes with them; None where transformers answers.
 
-        texts = [""] * len(egs)
-        known = {kind: self.answer_limit(eg) for kind, eg in {_kind(e): e for e in egs}.items()}
-        limits = [known[_kind(eg)] for eg in egs]
-        for limit in sorted(set(limits)):
-            where = [i for i, own in enumerate(limits) if own == limit]
-            how = GenerationConfig(
-                max_new_tokens=limit, do_sample=False, num_beams=1, use_cache=True, pad_token_id=self.tokens.pad,
-                eos_token_id=self.tokens.eos, decoder_start_token_id=self.start, suppress_tokens=self._nameless,
-                min_new_tokens=0, no_repeat_ngram_size=0, repetition_penalty=1.0,  # else the model's own
-            )  # fmt: skip
-            for part in self._parts([egs[i] for i in where], limit):
-                source_BS, mask_BS = self._source([egs[where[i]] for i in part])
-                with self._answering():
-                    out_BT = self.net.generate(input_ids=source_BS, attention_mask=mask_BS, generation_config=how)
-                rows = out_BT[:, 1:].tolist()
-                answers = self.tokens.answers(rows, [egs[where[i]] for i in part])
-                for i, row, text in zip(part, rows, answers, strict=True):
+        They are packed again whenever one has changed.
+        """
+        if self.options.plain or not supports(self.net):
+            return None
+        mark = fingerprint(self.net)
+        if self._packed is None or self._packed[0] != mark:
+            self._packed = None  # never in memory twice
+            self._packed = mark, Packed(self.net, precision(self.options.precision, self.device))
+        return self._packed[1]
+
+    def write(self, egs: Sequence[Example]) -> list[str]:
+        """Return answers, in the order asked: greedy, or the best of ``beams`` where a text is asked for.
+
+        Rows are sorted by length, so that padding is little.
+        """
+        packed, texts = self._weights(), [""] * len(egs)
+        known = {kind: (self.answer_limit(eg), self._beams(eg)) for kind, eg in {_kind(e): e for e in egs}.items()}
+        ways = [known[_kind(eg)] for eg in egs]
+        for limit, beams in sorted(set(ways)):
+            where = [i for i, own in enumerate(ways) if own == (limit, beams)]
+            for part in self._parts([egs[i] for i in where], limit * beams):
+                some = [egs[where[i]] for i in part]
+                rows = self._written(packed, some, limit, beams)
+                for i, row, text in zip(part, rows, self.tokens.answers(rows, some), strict=True):
                     texts[where[i]] = text
                     if self.tokens.eos not in row and len(row) >= limit:
                         self.tokens.tallies.setdefault(egs[where[i]].task, Tally()).answers_unfinished += 1
         return texts
 
+    def _beams(self, eg: Example) -> int:
+        return 1 if eg.choices or eg.range else self.options.beams
+
+    def _written(self, packed: Packed | None, egs: Sequence[Example], limit: int, beams: int) -> list[list[int]]:
+        """Return the ids of an answer to each example, without the start token."""
+        source_BS, mask_BS = self._source(egs)
+        if packed is None:
+            with self._answering():
+                how = self._how(max_new_tokens=limit, num_beams=beams)
+                out_BT = self.net.generate(input_ids=source_BS, attention_mask=mask_BS, generation_config=how)
+            return out_BT[:, 1:].tolist()
+        with torch.inference_mode():
+            decoder = Decoder(packed, packed.read(source_BS, mask_BS), beams)
+            search = greedy if beams == 1 else beam
+            names = len(self.tokens.tokenizer)
+            return search(decoder, start=self.start, end=self.tokens.eos, limit=limit, names=names).tolist()
+
+    def _how(self, **own: Any) -> Any:
+        """Return how transformers is to write: nothing is taken from the model's own ways."""
+        from transformers import GenerationConfig
+
+        return GenerationConfig(
+            do_sample=False, use_cache=True, pad_token_id=self.tokens.pad, eos_token_id=self.tokens.eos,
+            decoder_start_token_id=self.start, suppress_tokens=self._nameless, min_new_tokens=0,
+            no_repeat_ngram_size=0, repetition_penalty=1.0, length_penalty=1.0, early_stopping=False, **own,
+        )  # fmt: skip
+
+    def choose(self, egs: Sequence[Example]) -> list[str]:
+        """Return the choice that each answer is when nothing but choices can be written, greedily."""
+        packed, chosen = self._weights(), [""] * len(egs)
+        spelt = self._spelt(egs)
+        longest = max((len(ids) for choices in spelt.values() for ids in choices), default=0)
+        roots = {choices: trie(ids) for choices, ids in spelt.items()} if packed else {}
+        for part in self._parts(egs, longest):
+            some = [egs[i] for i in part]
+            source_BS, mask_BS = self._source(some)
+            if packed is None:
+                picks = self._chosen(source_BS, mask_BS, [spelt[eg.choices] for eg in some])
+            else:
+                with torch.inference_mode():
+                    decoder = Decoder(packed, packed.read(source_BS, mask_BS))
+                    picks = constrained(decoder, [roots[eg.choices] for eg in some], start=self.start)
+            for i, pick in zip(part, picks, strict=True):
+                chosen[i] = egs[i].choices[pick]
+        return chosen
+
+    def _chosen(self, source_BS: torch.Tensor, mask_BS: torch.Tensor, spelt: Sequence[list[list[int]]]) -> list[int]:
+        """Return which of its choices, as ids, transformers writes to each input."""
+
+        def following(row: int, said: torch.Tensor) -> list[int]:
+            begun = said[1:].tolist()
+            return [c[len(begun)] for c in spelt[row] if len(c) > len(begun) and c[: len(begun)] == begun] or [
+                self.tokens.pad
+            ]
+
+        limit = max(len(ids) for choices in spelt for ids in choices)
+        with self._answering():
+            out_BT = self.net.generate(
+                input_ids=source_BS, attention_mask=mask_BS, prefix_allowed_tokens_fn=following,
+                generation_config=self._how(max_new_tokens=limit, num_beams=1),
+            )  # fmt: skip
+        rows = zip(out_BT[:, 1:].tolist(), spelt, strict=True)
+        return [next(i for i, ids in enumerate(choices) if row[: len(ids)] == ids) for row, choices in rows]
+
+    def _spelt(self, egs: Sequence[Example]) -> dict[tuple[str, ...], list[list[int]]]:
+        """Return the ids of all choices; raise ``UsageError`` where an example has none to choose from."""
+        if any(eg.words or not eg.choices for eg in egs):
+            raise UsageError("only tasks with choices can be ranked, not spans and tags", fix="Use --by write.")
+        every = dict.fromkeys(eg.choices for eg in egs)
+        return {choices: [ids.tolist() for ids in self.tokens.ids(choices, target=True)] for choices in every}
+
     def rank(self, egs: Sequence[Example]) -> list[list[float]]:
         """Return log p(choice | input) of every choice in nats, its end-of-sequence token included."""
         nats: list[list[float]] = [[] for _ in egs]
-        if any(eg.words or not eg.choices for eg in egs):
-            raise UsageError("only tasks with choices can be ranked, not spans and tags", fix="Use --by write.")
-        spelt = {choices: self.tokens.ids(choices, target=True) for choices in dict.fromkeys(eg.choices for eg in egs)}
+        packed, spelt = self._weights(), self._spelt(egs)
         for count in sorted(set(map(len, spelt))):
             where = [i for i, eg in enumerate(egs) if len(eg.choices) == count]
             longest = max(sum(map(len, spelt[egs[i].choices])) for i in where)
             for part in self._parts([egs[i] for i in where], longest):
                 some = [egs[where[i]] for i in part]
-                columns = [[spelt[eg.choices][c] for eg in some] for c in range(count)]
-                for i, values in zip(part, self._rank(some, columns).tolist(), strict=True):
+                found = self._scored(packed, some, spelt) if packed else self._ranked(some, spelt, count)
+                for i, values in zip(part, found, strict=True):
                     nats[where[i]] = values
         return nats
+
+    def _scored(
+        self, packed: Packed, egs: Sequence[Example], spelt: Mapping[Any, list[list[int]]]
+    ) -> list[list[float]]:
+        """Return the nats of the choices of each example: one pass over all their beginnings."""
+        known = {choices: prefixes(spelt[choices], self.start) for choices in {eg.choices for eg in egs}}
+        with torch.inference_mode():
+            return score(packed, packed.read(*self._source(egs)), [known[eg.choices] for eg in egs])
+
+    def _ranked(self, egs: Sequence[Example], spelt: Mapping[Any, list[list[int]]], count: int) -> list[list[float]]:
+        return self._rank(egs, [[spelt[eg.choices][c] for eg in egs] for c in range(count)]).tolist()
 
     def _rank(self, egs: Sequence[Example], columns: Sequence[Sequence[Any]]) -> torch.Tensor:
         """Return the nats (B, C) of C choices, each a column of B targets.

@@ -1,7 +1,8 @@
-"""T5, v1.1, mT5 and UMT5 over transformers' own weights, written out so that nothing is computed on padding.
+"""T5, v1.1, mT5 and UMT5 written by hand: the weights of transformers' own modules, computed with less work.
 
-Floor 4, below the text-to-text family. `supports` says for which networks; everything else, and ``plain``, takes
-transformers' forward pass, to which the tests hold this one.
+Floor 4, below the text-to-text family. Training computes nothing on padding (`forward`); answers come from packed
+weights (`inference`, `decode`). `supports` and `trains` say for which networks; all else, and ``plain``, takes
+transformers' own ways, to which the tests hold these.
 """
 
 from __future__ import annotations
@@ -11,25 +12,28 @@ from typing import Any
 import torch
 
 from t2t.models.cpu.kernels import compiled
-from t2t.models.cpu.swap import RoundedLinear
 
-__all__ = ["scaled", "supports"]
+__all__ = ["scaled", "supports", "trains"]
 
-TYPES = ("t5", "mt5", "umt5")
-LINEAR = (torch.nn.Linear, RoundedLinear)
+BUILT = ("T5ForConditionalGeneration", "MT5ForConditionalGeneration", "UMT5ForConditionalGeneration")
 
 
 def supports(net: Any) -> bool:
-    """Whether a network is one of these: its layers as they were made (no adapters), ReLU or gated GELU, on a
-    CPU for which the kernels could be compiled."""
-    if getattr(net.config, "model_type", "") not in TYPES:
+    """Whether a module is one of these architectures as transformers builds it, on a CPU, without an adapter in it."""
+    return (
+        type(net).__name__ in BUILT
+        and net.shared.weight.device.type == "cpu"
+        and all(type(words) is torch.nn.Embedding for words in (net.shared, net.encoder.embed_tokens))
+        and not any(hasattr(module, "get_base_layer") for module in net.modules())
+    )
+
+
+def trains(net: Any) -> bool:
+    """Whether it is trained so, too: with ReLU or gated GELU, where the kernels could be compiled."""
+    if not supports(net):
         return False
-    gelu = net.config.is_gated_act and net.config.dense_act_fn == "gelu_new"
-    relu = not net.config.is_gated_act and net.config.dense_act_fn == "relu"
-    if type(net.encoder.embed_tokens) is not torch.nn.Embedding:  # virtual tokens go before the inputs
-        return False
-    plain = all(type(layer) in LINEAR for layer in net.modules() if hasattr(layer, "in_features"))
-    return (gelu or relu) and plain and net.device.type == "cpu" and compiled() is not None
+    inner = (net.config.is_gated_act, net.config.dense_act_fn)
+    return inner in ((True, "gelu_new"), (False, "relu")) and compiled() is not None
 
 
 def scaled(config: Any) -> bool:

@@ -1,0 +1,372 @@
+"""The forward passes of a T5 that answers: weights packed once, the encoder, the decoder by steps or over a tree.
+
+Floor 4. `Packed` takes the weights from a Hugging Face module in fp32, bf16 or int8. Products are fused (queries, keys
+and values; the keys and values of cross-attention of all layers), scales of norms are folded into the products behind
+them, biases of positions are computed once a stack. `Decoder` writes a token a row at a time; the beams of an input
+are queries over one set of its keys, never copied. `Packed.tree` scores many continuations of an input at once.
+
+oneDNN compiles a primitive for every shape of a product in bf16 and int8, which takes longer than to use it: numbers
+of rows are rounded up (`rounded`) so that shapes come again.
+
+Shapes: B inputs, S positions of an input, W beams of each, R = B * W rows, N flat rows of a product, L layers, A heads,
+D their width, H hidden, I and O what a product takes and gives, T positions written, P prefixes of a tree, E their
+continuations, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.functional import embedding, gelu, linear, scaled_dot_product_attention
+
+__all__ = ["Decoder", "Inputs", "Packed", "Tree", "fingerprint", "rounded"]
+
+STEP = 16  # positions that the keys and values of a decoder grow by
+MOST_LOGITS = 2**24  # at once
+AT_ONCE = 1024  # tokens of inputs that are read together: what is in between stays in the processor's cache
+LEAST = torch.finfo(torch.float32).min
+
+
+def rounded(rows: int) -> int:
+    """Return a number of rows rounded up to a multiple of 8, many rows by at most an eighth: few sizes serve all.
+
+    >>> [rounded(n) for n in (1, 9, 33, 250, 6500)]
+    [8, 16, 40, 256, 6656]
+    """
+    step = max(8, 2 ** ((rows - 1).bit_length() - 4))
+    return -(-rows // step) * step
+
+
+def fingerprint(net: torch.nn.Module) -> tuple[Any, ...]:
+    """Return what changes whenever a weight does: where each is, how often it was written, and its sum.
+
+    The sum is for what is written past autograd (``.data``), which counts no version.
+    """
+    return tuple((p.data_ptr(), p._version, float(p.detach().sum())) for p in net.parameters())
+
+
+# -- products and norms ------------------------------------------------------------------------------------------------
+
+
+class Product:
+    """A linear layer (O, I) in a precision; takes and gives fp32 or, in bf16, bf16."""
+
+    def __init__(self, weight_OI: torch.Tensor, precision: str) -> None:
+        self.run: Callable[[torch.Tensor], torch.Tensor]
+        if precision == "int8":
+            self.run = _quantised(weight_OI)
+        else:
+            packed_OI = weight_OI.to(torch.bfloat16 if precision == "bf16" else torch.float32).contiguous()
+            self.run = lambda x_NI: linear(x_NI, packed_OI)
+
+    def __call__(self, x_NI: torch.Tensor) -> torch.Tensor:
+        """Return (N, O)."""
+        return self.run(x_NI)
+
+
+def _quantised(weight_OI: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a product with weights of 8 bits a row's own scale, and inputs of 8 bits with the scale of each call."""
+    scales_O = weight_OI.abs().amax(1).clamp(min=1e-12).double() / 127
+    engine = torch.backends.quantized.engine
+    with warnings.catch_warnings():
+        # torch announces the end of tensors with quantised types; the operators on packed weights have no successor yet
+        warnings.filterwarnings("ignore", message=".*quantized tensor creation functions")
+        zeros_O = torch.zeros(len(scales_O), dtype=torch.long)
+        whole_OI = torch.quantize_per_channel(weight_OI.float(), scales_O, zeros_O, 0, torch.qint8)
+        try:
+            if "onednn" in torch.backends.quantized.supported_engines:
+                torch.backends.quantized.engine = "onednn"  # the default packs for kernels of half its speed
+            packed = torch.ops.quantized.linear_prepack(whole_OI, None)
+        finally:
+            torch.backends.quantized.engine = engine
+    return lambda x_NI: torch.ops.quantized.linear_dynamic(x_NI, packed)
+
+
+def _folded(norm: Any, *weights_OI: torch.Tensor) -> torch.Tensor:
+    """Return weights one below the other, with the scale of the norm before them in their columns."""
+    return torch.cat(weights_OI) * norm.weight
+
+
+def _activation(config: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    if config.dense_act_fn == "relu":
+        return torch.relu_
+    if config.dense_act_fn == "gelu_new":
+        return lambda x_NI: gelu(x_NI, approximate="tanh")
+    from transformers.activations import ACT2FN
+
+    act: Callable[[torch.Tensor], torch.Tensor] = ACT2FN[config.dense_act_fn]
+    return act
+
+
+class Feed:
+    """The feed-forward part of a layer, gated or not."""
+
+    def __init__(self, part: Any, config: Any, precision: str) -> None:
+        dense = part.DenseReluDense
+        self.gated, self.act = config.is_gated_act, _activation(config)
+        inner = (dense.wi_0.weight, dense.wi_1.weight) if self.gated else (dense.wi.weight,)
+        self.wi, self.wo = Product(_folded(part.layer_norm, *inner), precision), Product(dense.wo.weight, precision)
+
+    def __call__(self, x_NH: torch.Tensor) -> torch.Tensor:
+        """Return what is to be added (N, H)."""
+        inner_NI = self.wi(x_NH)
+        if self.gated:
+            gate_NI, value_NI = inner_NI.chunk(2, -1)
+            return self.wo(self.act(gate_NI).mul_(value_NI))
+        return self.wo(self.act(inner_NI))
+
+
+class Bias:
+    """The biases of relative positions of a layer."""
+
+    def __init__(self, attention: Any) -> None:
+        self.attention = attention
+        self._known_AQK = torch.empty(0, 0, 0)
+
+    def __call__(self, length: int) -> torch.Tensor:
+        """Return them between ``length`` positions (A, Q, K), in fp32; computed for the longest ever asked for."""
+        if length > self._known_AQK.shape[-1]:
+            size = max(length, 2 * self._known_AQK.shape[-1])
+            self._known_AQK = self.attention.compute_bias(size, size)[0].contiguous()
+        return self._known_AQK[:, :length, :length]
+
+
+class Layer:
+    """The products of a layer; those of cross-attention only in a decoder."""
+
+    def __init__(self, block: Any, config: Any, precision: str) -> None:
+        own, norm = block.layer[0].SelfAttention, block.layer[0].layer_norm
+        self.qkv = Product(_folded(norm, own.q.weight, own.k.weight, own.v.weight), precision)
+        self.out = Product(own.o.weight, precision)
+        if len(block.layer) == 3:
+            cross = block.layer[1].EncDecAttention
+            self.cross_q = Product(_folded(block.layer[1].layer_norm, cross.q.weight), precision)
+            self.cross_out = Product(cross.o.weight, precision)
+        self.feed = Feed(block.layer[-1], config, precision)
+        # T5 and mT5 have biases in the first layer, and use them in all; UMT5 has its own in each.
+        self.biased = own.has_relative_attention_bias
+        self.bias = Bias(own)
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+
+class Inputs(NamedTuple):
+    """What a decoder sees of its inputs: the keys and values (L, 2, B, A, S, D) and a mask to add (B, 1, 1, S)."""
+
+    seen: torch.Tensor
+    mask: torch.Tensor
+
+    def of(self, which_B: torch.Tensor) -> Inputs:
+        """Return some of the inputs, without the positions that are padding in all of them."""
+        mask = self.mask[which_B]
+        width = int((mask == 0).sum(-1).max())
+        return Inputs(self.seen[..., :width, :].index_select(2, which_B), mask[..., :width])
+
+
+class Tree(NamedTuple):
+    """Prefixes of continuations, each input its own: last ids and lengths (B, P), and who begins whom (B, P, P)."""
+
+    ids: torch.Tensor
+    depths: torch.Tensor
+    begins: torch.Tensor
+
+
+class Packed:
+    """The weights of an encoder-decoder as they are computed with; stale as soon as those of ``net`` change."""
+
+    def __init__(self, net: Any, precision: str) -> None:
+        config = net.config
+        self.precision, self.dtype = precision, torch.bfloat16 if precision == "bf16" else torch.float32
+        self.heads, self.width, self.eps = config.num_heads, config.d_kv, config.layer_norm_epsilon
+        with torch.inference_mode():
+            self.words_VH = net.shared.weight
+            self.encoder, self.decoder = (_layers(stack, precision) for stack in (net.encoder, net.decoder))
+            crosses = [block.layer[1].EncDecAttention for block in net.decoder.block]
+            pairs = [weight for cross in crosses for weight in (cross.k.weight, cross.v.weight)]
+            self.seen = Product(_folded(net.encoder.final_layer_norm, *pairs), precision)
+            self.last_H = net.decoder.final_layer_norm.weight * _scale(config)
+            self.head, self.head_VH, self.head_bias_V = (
+                Product(net.lm_head.weight, precision),
+                net.lm_head.weight,
+                net.lm_head.bias,
+            )
+
+    # -- encoder and decoder -----------------------------------------------------------------------------------------
+
+    def read(self, source_BS: torch.Tensor, mask_BS: torch.Tensor) -> Inputs:
+        """Return what a decoder sees of inputs; ``mask_BS`` is 1 where they are."""
+        mask_B11S = torch.zeros(mask_BS.shape).masked_fill_(mask_BS == 0, LEAST)[:, None, None]
+        most = max(1, AT_ONCE // source_BS.shape[1])
+        parts = zip(torch.split(source_BS, most), torch.split(mask_B11S, most), strict=True)
+        return Inputs(torch.cat([self._read(*part) for part in parts], 2), mask_B11S.to(self.dtype))
+
+    def _read(self, source_BS: torch.Tensor, mask_B11S: torch.Tensor) -> torch.Tensor:
+        """Return the keys and values (L, 2, B, A, S, D) of inputs to the decoder."""
+        size = source_BS.shape
+        x_NH = self.embed(source_BS)
+        for layer in self.encoder:
+            if layer.biased:
+                own_BASS = (layer.bias(size[1]) + mask_B11S).to(self.dtype)
+            q, k, v = self.parts(layer.qkv(self.norm(x_NH)), size)
+            x_NH += layer.out(self.attend(q, k, v, own_BASS, len(x_NH)))
+            x_NH += layer.feed(self.norm(x_NH))
+        seen = self.seen(self.norm(x_NH))[: source_BS.numel()].view(*size, len(self.decoder), 2, self.heads, self.width)
+        return seen.permute(2, 3, 0, 4, 1, 5)
+
+    def tree(self, inputs: Inputs, tree: Tree) -> torch.Tensor:
+        """Return the last vectors (B * P, H), filled up, of every prefix of each input's continuations."""
+        size = tree.ids.shape
+        x_NH = self.embed(tree.ids)
+        deepest = int(tree.depths.max()) + 1
+        for i, layer in enumerate(self.decoder):
+            if layer.biased:
+                bias_ABPP = layer.bias(deepest)[:, tree.depths[:, :, None], tree.depths[:, None, :]]
+                own_BAPP = bias_ABPP.transpose(0, 1).masked_fill(~tree.begins[:, None], LEAST).to(self.dtype)
+            q, k, v = self.parts(layer.qkv(self.norm(x_NH)), size)
+            x_NH += layer.out(self.attend(q, k, v, own_BAPP, len(x_NH)))
+            self.look(layer, x_NH, inputs, i, size)
+        return self.last(x_NH)
+
+    def look(self, layer: Layer, x_NH: torch.Tensor, inputs: Inputs, i: int, size: Sequence[int]) -> None:
+        """Add what layer ``i`` of a decoder does after it has attended to what is written."""
+        (q,) = self.parts(layer.cross_q(self.norm(x_NH)), size)
+        x_NH += layer.cross_out(self.attend(q, inputs.seen[i, 0], inputs.seen[i, 1], inputs.mask, len(x_NH)))
+        x_NH += layer.feed(self.norm(x_NH))
+
+    # -- logits ------------------------------------------------------------------------------------------------------
+
+    def logits(self, x_NH: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, V) in fp32 of last vectors."""
+        logits_NV = self.head(x_NH.to(self.dtype)).float()
+        return logits_NV if self.head_bias_V is None else logits_NV + self.head_bias_V
+
+    def among(self, x_NH: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Return the logits (N, len(ids)) of a few ids alone."""
+        bias = None if self.head_bias_V is None else self.head_bias_V[ids]
+        return linear(x_NH, self.head_VH[ids], bias)
+
+    def nats(self, x_NH: torch.Tensor, rows_E: torch.Tensor, ids_E: torch.Tensor) -> torch.Tensor:
+        """Return the log-likelihood (E,) of ids after rows; the logits are computed part by part."""
+        out_E = x_NH.new_empty(len(rows_E))
+        most = max(8, MOST_LOGITS // len(self.head_VH) // 8 * 8)
+        for start in range(0, len(x_NH), most):
+            logits_NV = self.logits(x_NH[start : start + most])
+            here = (rows_E >= start) & (rows_E < start + most)
+            rows = rows_E[here] - start
+            out_E[here] = logits_NV[rows, ids_E[here]] - logits_NV.logsumexp(-1)[rows]
+        return out_E
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def embed(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return the vectors (N, H) of all ids, and zeros in the rows that fill them up."""
+        rows = ids.numel() if self.precision == "fp32" else rounded(ids.numel())
+        return _filled(embedding(ids.flatten(), self.words_VH), rows)
+
+    def norm(self, x_NH: torch.Tensor) -> torch.Tensor:
+        """Return rows of mean square 1, in the type of products."""
+        return self._level(x_NH).to(self.dtype)
+
+    def last(self, x_NH: torch.Tensor) -> torch.Tensor:
+        """Return what logits are computed from, in fp32."""
+        return self._level(x_NH) * self.last_H
+
+    def _level(self, x_NH: torch.Tensor) -> torch.Tensor:
+        size_N1 = torch.linalg.vector_norm(x_NH, dim=-1, keepdim=True)
+        return x_NH * size_N1.square_().div_(x_NH.shape[1]).add_(self.eps).rsqrt_()
+
+    def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, rows: int) -> torch.Tensor:
+        """Return the attention of q (B, A, Q, D) to k and v (B, A, K, D) as (rows, A * D), filled up with zeros."""
+        out_BAQD = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+        return _filled(out_BAQD.transpose(1, 2).reshape(-1, self.heads * self.width), rows)
+
+    def parts(self, x_NO: torch.Tensor, size: Sequence[int]) -> tuple[torch.Tensor, ...]:
+        """Return the parts of a fused product, (B, A, Q, D) each for ``size`` (B, Q), without what filled it up."""
+        x = x_NO[: size[0] * size[1]].view(*size, -1, self.heads, self.width)
+        return x.permute(2, 0, 3, 1, 4).unbind(0)
+
+
+class Decoder:
+    """Writes a token a row and step. The ``beams`` rows of an input share its keys, read and written.
+
+    What a beam has written stays where it is when another beam goes on from it: which keys are in the past of which
+    beam is a mask (B, W, T * W), whose columns are positions, each with one key a beam.
+    """
+
+    def __init__(self, packed: Packed, inputs: Inputs, beams: int = 1) -> None:
+        self.packed, self.inputs, self.beams, self.length = packed, inputs, beams, 0
+        layers, _, count, heads, _, width = inputs.seen.shape
+        self.own = inputs.seen.new_empty(layers, 2, count, heads, 0, width)  # keys and values of what is written
+        self.past = torch.zeros(count, beams, 0, dtype=torch.bool)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are being written."""
+        return self.own.shape[2] * self.beams
+
+    def step(self, ids_R: torch.Tensor) -> torch.Tensor:
+        """Take the next token of each row; return the last vectors (N, H), those that fill them up at the end."""
+        packed, size, at = self.packed, (self.own.shape[2], self.beams), self.length * self.beams
+        self._grow(at + self.beams)
+        x_NH = packed.embed(ids_R)
+        for i, layer in enumerate(packed.decoder):
+            q, *written = packed.parts(layer.qkv(packed.norm(x_NH)), size)
+            for kept, new in zip(self.own[i], written, strict=True):
+                kept[:, :, at : at + self.beams] = new
+            keys, values = self.own[i, ..., : at + self.beams, :]
+            if layer.biased:
+                mask = self._mask(layer.bias(self.length + 1)[:, -1])
+            x_NH += layer.out(packed.attend(q, keys, values, mask, len(x_NH)))
+            packed.look(layer, x_NH, self.inputs, i, size)
+        self.length += 1
+        return packed.last(x_NH)
+
+    def _mask(self, bias_AT: torch.Tensor) -> torch.Tensor:
+        """Return what is added to the scores of written positions: their bias, where they are in a beam's past."""
+        bias_AK = bias_AT.repeat_interleave(self.beams, -1)
+        if self.beams == 1:
+            return bias_AK[None, :, None].to(self.packed.dtype)
+        return torch.where(self.past[:, None], bias_AK[None, :, None], LEAST).to(self.packed.dtype)
+
+    def _grow(self, size: int) -> None:
+        """Make room for ``size`` keys: twice as much each time, since a limit is rarely reached."""
+        room = self.own.shape[4]
+        if size > room:
+            more = self.own.new_empty(*self.own.shape[:4], max(STEP * self.beams, 2 * room), self.own.shape[5])
+            more[..., :room, :] = self.own
+            self.own = more
+        now = torch.eye(self.beams, dtype=torch.bool).expand(len(self.past), -1, -1)
+        self.past = torch.cat([self.past, now], -1)
+
+    def keep(self, which_B: torch.Tensor) -> None:
+        """Go on with some inputs only."""
+        self.inputs = self.inputs.of(which_B)
+        self.own, self.past = self.own.index_select(2, which_B), self.past[which_B]
+
+    def follow(self, beams_BW: torch.Tensor) -> None:
+        """Go on from these beams of each input."""
+        self.past = self.past.gather(1, beams_BW[..., None].expand_as(self.past))
+
+
+def _filled(x_NH: torch.Tensor, rows: int) -> torch.Tensor:
+    """Return rows with zeros behind them."""
+    if len(x_NH) == rows:
+        return x_NH
+    out_NH = x_NH.new_zeros(rows, x_NH.shape[1])
+    out_NH[: len(x_NH)] = x_NH
+    return out_NH
+
+
+def _layers(stack: Any, precision: str) -> list[Layer]:
+    """Return the layers of an encoder or a decoder."""
+    return [Layer(block, stack.config, precision) for block in stack.block]
+
+
+def _scale(config: Any) -> float:
+    """Return what the decoder's last vectors are multiplied by: each architecture says it in its own way."""
+    tied = {"t5": "scale_decoder_outputs", "umt5": "tie_word_embeddings"}.get(config.model_type)
+    return config.d_model**-0.5 if tied and getattr(config, tied) else 1.0
