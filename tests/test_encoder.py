@@ -655,7 +655,7 @@ def test_pooling_is_what_it_is_called(folders: dict[str, Path]) -> None:
 
 def test_a_frozen_body_stays_and_its_features_are_computed_once(bert: Path) -> None:
     sets = {name: examples(name) for name in PROMPTS}
-    plain, m = opened(bert), opened(bert, freeze="body", dropout=0.5)
+    plain, m = opened(bert), opened(bert, freeze="body", dropout=0.5, plain=True)
     before = {name: p.clone() for name, p in m.net.body.named_parameters()}
     calls: list[int] = []
     m.net.body.register_forward_hook(lambda module, args, out: calls.append(len(out.last_hidden_state)))

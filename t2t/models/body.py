@@ -113,15 +113,19 @@ def has_pooler(body: torch.nn.Module) -> bool:
     return getattr(body, "pooler", None) is not None
 
 
-def pool(kind: str, body: Any, out: Any, hidden_RSH: torch.Tensor, mask_RS: torch.Tensor) -> torch.Tensor:
-    """Return one vector a row (R, H) of a body's output: mean, max, the body's pooler, or the special token."""
+def pool(
+    kind: str, body: Any, own_RH: torch.Tensor | None, hidden_RSH: torch.Tensor, mask_RS: torch.Tensor
+) -> torch.Tensor:
+    """Return one vector a row (R, H) of a body's output: what its own pooler makes of it, mean, max, or the special
+    token.
+    """
+    if own_RH is not None:
+        return own_RH
     there_RS1 = mask_RS[..., None].bool()
     if kind == "mean":
         return hidden_RSH.masked_fill(~there_RS1, 0.0).sum(1) / mask_RS.sum(1, keepdim=True)
     if kind == "max":
         return hidden_RSH.masked_fill(~there_RS1, torch.finfo(hidden_RSH.dtype).min).amax(1)
-    if kind == "pooler" and has_pooler(body):
-        return out.pooler_output.float()
     if body.config.model_type in LAST:
         return hidden_RSH[torch.arange(len(hidden_RSH), device=hidden_RSH.device), mask_RS.sum(1) - 1]
     return hidden_RSH[:, 0]

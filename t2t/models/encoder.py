@@ -27,7 +27,7 @@ from safetensors.torch import load_file, save_file
 from t2t.batches import pad, plan
 from t2t.errors import ModelError, UsageError, did_you_mean, visible
 from t2t.examples import Examples
-from t2t.models import ByStep, Loss, Options
+from t2t.models import ByStep, Loss, Options, bert
 from t2t.models.adapters import whole
 from t2t.models.body import (
     LAST,
@@ -75,7 +75,8 @@ HEADS_FILE, WEIGHTS_FILE, FORMAT = "t2t_heads.json", "heads.safetensors", 1
 class Network(torch.nn.Module):
     """The body and the heads; called with a batch's tensors it returns the summed loss of all its tasks.
 
-    ``frozen`` are modules that stay as they are: without gradients, and without dropout.
+    ``frozen`` are modules that stay as they are: without gradients, and without dropout. ``plain`` leaves out what is
+    hand-written for speed.
     """
 
     def __init__(self, body: Any, pooling: str, dtype: torch.dtype) -> None:
@@ -83,6 +84,7 @@ class Network(torch.nn.Module):
         self.body, self.heads = body, torch.nn.ModuleDict()
         self.pooling, self.dtype = pooling, dtype
         self.frozen: list[torch.nn.Module] = []
+        self.plain = False
         takes = inspect.signature(body.forward).parameters
         self._typed = "token_type_ids" in takes and getattr(body.config, "type_vocab_size", 2) > 1
         self._extra: dict[str, Any] = {"use_mems": False} if "use_mems" in takes else {}
@@ -118,11 +120,21 @@ class Network(torch.nn.Module):
         typed = {"token_type_ids": tensors["kinds_RS"]} if self._typed else {}
         learns = torch.is_grad_enabled() and self.body not in self.frozen
         with torch.set_grad_enabled(learns), autocast(mask_RS.device, self.dtype):
-            out = self.body(input_ids=tensors["source_RS"], attention_mask=mask_RS, **typed, **self._extra)
-            hidden_RSH = out.last_hidden_state.float()
-            pooled_RH = pool(self.pooling, self.body, out, hidden_RSH, mask_RS)
+            hidden_RSH, own_RH = self._read(tensors["source_RS"], mask_RS, typed)
+            pooled_RH = pool(self.pooling, self.body, own_RH, hidden_RSH, mask_RS)
         words_RWH = hidden_RSH.gather(1, starts_RW[..., None].expand(-1, -1, hidden_RSH.shape[-1]))
         return pooled_RH, words_RWH
+
+    def _read(
+        self, source_RS: torch.Tensor, mask_RS: torch.Tensor, typed: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return the body's last hidden states (R, S, H) in fp32 and, where the pooling is its own, what it pools."""
+        pools = self.pooling == "pooler" and has_pooler(self.body)
+        if self.plain or not bert.supports(self.body):
+            out = self.body(input_ids=source_RS, attention_mask=mask_RS, **typed, **self._extra)
+            return out.last_hidden_state.float(), out.pooler_output.float() if pools else None
+        hidden_RSH = bert.encode(self.body, source_RS, mask_RS, typed.get("token_type_ids"), self.dtype)
+        return hidden_RSH, self.body.pooler(hidden_RSH).float() if pools else None
 
     def gathered(
         self, name: str, features: tuple[torch.Tensor, torch.Tensor], tensors: Mapping[str, torch.Tensor]
@@ -169,7 +181,7 @@ class Encoder(ByStep):
         for name, p in body.named_parameters():
             unused = ("mask_emb",) if pooling == "pooler" else ("mask_emb", "pooler")
             p.requires_grad_(name.split(".")[0] not in unused)
-        self.net.frozen = freeze(body, options.freeze)
+        self.net.frozen, self.net.plain = freeze(body, options.freeze), options.plain
         self._learn = {name for name, p in body.named_parameters() if p.requires_grad}
         self.net.eval()
         where = "last" if pooling == "cls" and body.config.model_type in LAST else pooling
