@@ -13,7 +13,7 @@ import torch
 
 from t2t.models.cpu.kernels import compiled
 
-__all__ = ["scaled", "supports", "trains"]
+__all__ = ["scale", "supports", "trains"]
 
 BUILT = ("T5ForConditionalGeneration", "MT5ForConditionalGeneration", "UMT5ForConditionalGeneration")
 
@@ -36,7 +36,7 @@ def trains(net: Any) -> bool:
     return inner in ((True, "gelu_new"), (False, "relu")) and compiled() is not None
 
 
-def scaled(config: Any) -> bool:
-    """Whether the decoder's output is multiplied by 1 / sqrt(D) before the logits, as each architecture has it."""
-    ties = {"t5": getattr(config, "scale_decoder_outputs", False), "umt5": config.tie_word_embeddings}
-    return bool(ties.get(config.model_type, False))
+def scale(config: Any) -> float:
+    """Return what the decoder's last vectors are multiplied by: each architecture says it in its own way."""
+    tied = {"t5": "scale_decoder_outputs", "umt5": "tie_word_embeddings"}.get(config.model_type)
+    return config.d_model**-0.5 if tied and getattr(config, tied) else 1.0

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, embedding, linear
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from t2t.models.cpu.ops import Noise, Spans, add_dropped, attend, dropped, gated, norm, rectified, self_attend
-from t2t.models.t5 import scaled
+from t2t.models.t5 import scale
 from t2t.models.t5.rows import IGNORED
 
 __all__ = ["flat_loss"]
@@ -35,9 +35,7 @@ def flat_loss(
     encoded_ND = _encode(net.encoder, source_ND, sources, noise)
     target_MD = embedding(tensors["shifted_M"], table_VD).to(dtype)
     hidden_MD = _decode(net.decoder, target_MD, encoded_ND, targets, sources, noise)
-    if scaled(net.config):
-        hidden_MD = hidden_MD * net.config.d_model**-0.5
-    logits_MV = linear(hidden_MD, net.lm_head.weight.to(dtype))
+    logits_MV = linear(hidden_MD * scale(net.config), net.lm_head.weight.to(dtype))
     return cross_entropy(
         logits_MV.float(), tensors["target_M"], ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
     )

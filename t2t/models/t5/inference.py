@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.functional import embedding, gelu, linear, scaled_dot_product_attention
 
+from t2t.models.t5 import scale
+
 __all__ = ["Decoder", "Inputs", "Packed", "Tree", "fingerprint", "rounded"]
 
 STEP = 16  # positions that the keys and values of a decoder grow by
@@ -188,7 +190,7 @@ class Packed:
             crosses = [block.layer[1].EncDecAttention for block in net.decoder.block]
             pairs = [weight for cross in crosses for weight in (cross.k.weight, cross.v.weight)]
             self.seen = Product(_folded(net.encoder.final_layer_norm, *pairs), precision)
-            self.last_H = net.decoder.final_layer_norm.weight * _scale(config)
+            self.last_H = net.decoder.final_layer_norm.weight * scale(config)
             self.head, self.head_VH, self.head_bias_V = (
                 Product(net.lm_head.weight, precision),
                 net.lm_head.weight,
@@ -364,9 +366,3 @@ def _filled(x_NH: torch.Tensor, rows: int) -> torch.Tensor:
 def _layers(stack: Any, precision: str) -> list[Layer]:
     """Return the layers of an encoder or a decoder."""
     return [Layer(block, stack.config, precision) for block in stack.block]
-
-
-def _scale(config: Any) -> float:
-    """Return what the decoder's last vectors are multiplied by: each architecture says it in its own way."""
-    tied = {"t5": "scale_decoder_outputs", "umt5": "tie_word_embeddings"}.get(config.model_type)
-    return config.d_model**-0.5 if tied and getattr(config, tied) else 1.0
