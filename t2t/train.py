@@ -31,6 +31,7 @@ from t2t.config import CHANGEABLE, Config
 from t2t.errors import CheckpointError, NonFiniteError, Stopped, UsageError
 from t2t.mixtures import Stream
 from t2t.models import Model, adapters
+from t2t.models.precision import said
 from t2t.optim import optimizer as make_optimizer
 from t2t.optim import rate, settle
 from t2t.pairs import pair_costs
@@ -259,6 +260,7 @@ def prepare(
     config = settle(config, fresh=model.fresh, family=model.recipe)
     notes = [*found.notes, f"weights from {model.origin}", *check(model, found, config)]
     notes += [line] if (line := adapters.note(model.net, config)) else []
+    notes += [] if model.fits else said(config.precision, accelerator.device, plain=config.plain)
     sizes = _sizes(model, found, watch)
     mixture = mixtures.mixture(found.mix, {name: egs.size for name, egs in found.train.items()})
     stream = Stream({name: len(egs) for name, egs in found.train.items()}, mixture.rates, config.seed)

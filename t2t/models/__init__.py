@@ -42,7 +42,7 @@ __all__ = [
 # oneDNN keeps what it compiles for each shape of a bf16 product, and no two batches have the same shapes: its default
 # of 1,024 grows to gigabytes and saves no time (docs/results.md). Read at first use: set before torch computes.
 for _capacity in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-    os.environ.setdefault(_capacity, "64")
+    os.environ.setdefault(_capacity, "256")
 
 
 class Loss(NamedTuple):

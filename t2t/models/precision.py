@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 
 from t2t.errors import UsageError
+from t2t.models.cpu.kernels import compiled
 
-__all__ = ["autocast", "dtype_of", "precision", "set_dropout"]
+__all__ = ["autocast", "dtype_of", "precision", "said", "set_dropout"]
 
 
 def precision(name: str, device: torch.device) -> str:
@@ -18,6 +19,16 @@ def precision(name: str, device: torch.device) -> str:
         fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
         return "bf16" if fast else "fp32"
     return name
+
+
+def said(name: str, device: torch.device, *, plain: bool) -> list[str]:
+    """Return notes on what a run computes in, and on what makes it slow."""
+    chosen = precision(name, device)
+    able = "the hardware multiplies in it" if chosen == "bf16" else "the hardware does not multiply in bf16"
+    notes = [f"products in {chosen}: {able if name == 'auto' else 'as asked'}"]
+    if device.type == "cpu" and not plain and compiled() is None:
+        notes.append("no C compiler was found: transformers' own layers are used, several times slower")
+    return notes
 
 
 def dtype_of(name: str, net: torch.nn.Module) -> torch.dtype:

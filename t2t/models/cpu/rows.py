@@ -4,7 +4,7 @@ Floor 4. oneDNN compiles a product in bf16 anew for each number of rows (17 ms a
 docs/fast.md), and keeps megabytes of each.
 
 >>> rounded(4001), rounded(130), rounded(3)
-(4096, 144, 64)
+(4096, 192, 64)
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ __all__ = ["rounded"]
 
 
 def rounded(n: int) -> int:
-    """Return ``n`` rounded up to one of eight sizes between powers of two, at least 64."""
-    step = max(64, 2 ** max((n - 1).bit_length() - 1, 0)) // 8
-    return max(64, -(-n // step) * step)
+    """Return ``n`` rounded up to one of four sizes between powers of two, of two below 2,048; at least 64."""
+    below = 2 ** max((n - 1).bit_length() - 1, 0)
+    step = below // (4 if below >= 2048 else 2)
+    return max(64, -(-n // step) * step if step else n)
