@@ -288,7 +288,7 @@ def build(place: Place, options: Options) -> Model:
     virtual = bool(place.folder) and (Path(place.folder) / VIRTUAL).is_file()
     if virtual or "adapter" in place.config or options.adapter != "off":
         importlib.import_module("t2t.models.adapters").attach(model, options, place)
-    if not options.plain and not model.fits:
+    if not options.plain and not model.fits and model.net is not None:  # what pretraining makes later, it quickens
         importlib.import_module("t2t.models.cpu.swap").quicken(model.net)
     return model
 

@@ -27,6 +27,7 @@ from t2t.masking import LABEL_NONE, hidden_from
 from t2t.models import ByStep, Loss, Options, family_of
 from t2t.models.body import OWN_WEIGHTS, positions, quiet
 from t2t.models.corpus import PAIRS, Corpus, CorpusTokens, Drawn
+from t2t.models.cpu.swap import quicken
 from t2t.models.precision import dtype_of, set_dropout
 from t2t.models.pretrained import TWO_WAY, Masked, Network, Permuted, Replaced
 from t2t.paths import models_folder
@@ -91,6 +92,8 @@ class Pretraining(ByStep):
             notes.append(f"inputs of at most {limit} tokens")
         if self.options.dropout is not None:
             set_dropout(net, self.options.dropout)
+        if not self.options.plain:
+            quicken(net)
         place = self.folder.name if self.folder.parent == models_folder() else folder
         self.tokens = CorpusTokens(tokenizer, max_input=min(limit, self.options.max_input),
                                    words=objective == "mlm_whole_word")  # fmt: skip
