@@ -307,7 +307,9 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of how answers are computed; a run's own settings hold where they are not given."""
     function = PLAIN(function)
     function = click.option("--beams", type=int, help="Hypotheses of a text that is written.  [default: 1]")(function)
-    function = click.option("--engine", help="What writes: own | ctranslate2 (T5, mT5, UMT5).  [default: own]")(function)
+    function = click.option("--engine", help="What writes: own | ctranslate2 (T5, mT5, UMT5).  [default: own]")(
+        function
+    )
     return click.option("--precision", help="fp32 | bf16 | auto | int8 (T5, mT5, UMT5).")(function)
 
 

@@ -92,7 +92,7 @@ def check_way(model: Model, by: str) -> None:
     engine = getattr(getattr(model, "options", None), "engine", "own")
     if engine != "own" and by != "write":
         raise UsageError(f"{engine} neither ranks choices nor is constrained to them", where="by",
-                         fix="Use --by write, or leave --engine off.")  # fmt: skip
+                         fix="Use --by write or --engine own.")  # fmt: skip
 
 
 def _by_text(model: Model, egs: Sequence[Example], of: Task | None, by: str) -> list[Prediction]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +18,13 @@ from t2t.config import Config
 from t2t.errors import UsageError
 from t2t.models import Options, load
 from t2t.models import engine as engines
+from t2t.models.adapters import Prompted
 from t2t.models.engine import Translator
 from t2t.models.seq2seq import Seq2Seq
 from t2t.predict import answer_sets, check_way, run_signature
-from t2t.tokens import Tokens, load_tokenizer
-from tests.t5_nets import END, KINDS, PAD, VOCABULARY, cut, generate, numbers, trained
+from tests.t5_nets import END, KINDS, PAD, VOCABULARY, generate, numbers, trained
 from tests.test_t5_decode import written
-from tests.toy import MINI, example, known, write_model, write_tasks
+from tests.toy import example, known, texts, write_model, write_tasks
 
 HOW = Options(precision="fp32", max_input=64, max_target=16, engine="ctranslate2")
 needed = pytest.mark.skipif(
@@ -32,14 +32,34 @@ needed = pytest.mark.skipif(
 )
 
 
+def model(folder: Path, **how: Any) -> Seq2Seq:
+    found = load(str(folder), options=Options(**{"precision": "fp32", "max_input": 64, "max_target": 16, **how}))
+    assert isinstance(found, Seq2Seq)
+    return found
+
+
 class Watch:
     def notice(self, text: str) -> None:
         pass
 
+    def task(self, *_: Any) -> Any:
+        return contextlib.nullcontext(lambda n: None)
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("tiny"))
+    """Return the folder of a model that copies by half."""
+    folder = tmp_path_factory.mktemp("tiny")
+    m = model(write_model(folder, dropout=0.0), plain=True)
+    optimizer = torch.optim.AdamW(m.net.parameters(), lr=1e-2)
+    egs = [example(text, text) for text in texts(480, 5)]
+    for step in range(90):
+        loss = m.loss(m.batch([egs[i] for i in range(step % 15 * 32, step % 15 * 32 + 32)]))
+        optimizer.zero_grad()
+        (loss.nats / loss.units).backward()
+        optimizer.step()
+    m.save(folder)
+    return folder
 
 
 @pytest.fixture
@@ -72,10 +92,17 @@ def test_the_bench_does_without_the_package(absent: None) -> None:
         assert _missing(CASES[name], ours) == ""
 
 
-@pytest.mark.parametrize("kind", ["bart", "baseline:bm25", "baseline:majority"])
+@pytest.mark.parametrize("kind", ["bart", "baseline:majority"])
 def test_other_models_are_refused(kind: str, tmp_path: Path) -> None:
     error = fault(name=str(write_model(tmp_path, kind)) if kind == "bart" else kind)
     assert "T5, mT5 and UMT5" in error.message and "--engine" in error.fix
+
+
+def test_virtual_tokens_are_refused(tiny: Path) -> None:
+    m = model(tiny)
+    m.net.shared = Prompted(m.net.shared, torch.zeros(2, 32))
+    with pytest.raises(UsageError, match="without an adapter"):
+        engines.check(m, "ctranslate2")
 
 
 def test_an_engine_that_there_is_not_is_refused() -> None:
@@ -118,9 +145,11 @@ def translated(
     limit: int = 12, names: int = VOCABULARY,
 ) -> list[list[int]]:  # fmt: skip
     """Return what the engine writes."""
-    writer = Translator(net, precision, names=names, start=PAD, pad=PAD, end=END)
+    writer = Translator(net, precision, names=names, pad=PAD, end=END)
     sources = [row[:length].tolist() for row, length in zip(source_BS, mask_BS.sum(1).tolist(), strict=True)]
-    return [row[: row.index(END)] if END in row else row for row in writer.write(sources, end=END, limit=limit, beams=beams)]
+    return [
+        row[: row.index(END)] if END in row else row for row in writer.write(sources, end=END, limit=limit, beams=beams)
+    ]
 
 
 @needed
@@ -151,10 +180,10 @@ def test_beams_are_those_of_transformers_when_it_stops_early(kind: str, beams: i
 def test_ids_without_a_token_are_never_written(beams: int) -> None:
     net, names = trained("t5"), 45  # half of what it would write is beyond
     source_BS, mask_BS, _ = numbers(24, 822)
-    want = generate(net, source_BS, mask_BS, num_beams=beams, early_stopping=beams > 1,
-                    suppress_tokens=list(range(names, VOCABULARY)))  # fmt: skip
     got = translated(net, source_BS, mask_BS, beams=beams, names=names)
-    assert got == want and max(i for row in got for i in row) < names
+    assert max(i for row in got for i in row) < names
+    if beams == 1:  # likelihoods of beams are among the tokens that are left; with us among all
+        assert got == written(net, source_BS, mask_BS, names=names) != written(net, source_BS, mask_BS)
 
 
 @needed
@@ -178,25 +207,19 @@ def test_precisions_that_it_does_not_have(tiny: Path, monkeypatch: pytest.Monkey
     assert engines._type("auto") == engines._type("bf16") == "bfloat16"
 
 
-def model(folder: Path, **how: Any) -> Seq2Seq:
-    found = load(str(folder), options=Options(**{"precision": "fp32", "max_input": 64, "max_target": 16, **how}))
-    assert isinstance(found, Seq2Seq)
-    return found
-
-
 @needed
 @pytest.mark.parametrize("how", [{}, {"plain": True}, {"eval_tokens": 90}])
 def test_a_model_answers_as_it_does_by_itself(tiny: Path, how: dict[str, Any]) -> None:
-    egs = [example(" ".join("abcdefg"[: i % 7 + 1]) * (i % 3 + 1)) for i in range(20)]
-    egs += [example(f"row {i}", choices=("yes", "no"), task="toy/choice") for i in range(4)]
-    egs += [example("<extra_id_0> a <extra_id_1>", sentinels=True), example("12", range=(0.0, 9.0))]
+    egs = [example(text) for text in texts(40, 6, longest=20)]
+    egs += [example(text, choices=("yes", "no"), task="toy/choice") for text in texts(9, 7)]
+    egs += [example(f"{text} <extra_id_0> a <extra_id_1>", format="sentinels") for text in texts(9, 8)]
+    egs += [example(text, range=(0.0, 9.0)) for text in texts(9, 9)]
     ours, theirs = model(tiny), model(tiny, engine="ctranslate2", **how)
-    for m in (ours, theirs):
-        with torch.no_grad():  # so that some answers end
-            m.net.shared.weight[END] += 2 * m.net.shared.weight[40:48].mean(0)
-    assert theirs.write(egs) == ours.write(egs)
+    want = ours.write(egs)
+    assert len(set(want)) > 20, "the answers must tell rows apart"
+    assert theirs.write(egs) == want
     counts = [{name: tally.answers_unfinished for name, tally in m.tokens.tallies.items()} for m in (ours, theirs)]
-    assert counts[0] == counts[1] and sum(counts[0].values())
+    assert counts[0] == counts[1] and 0 < sum(counts[0].values()) < len(egs)
 
 
 @needed
@@ -215,24 +238,11 @@ def test_weights_are_converted_once_and_again_when_they_change(tiny: Path, monke
 
 
 @needed
-def test_sentinels_and_names_that_occur_twice_are_told_apart_by_their_ids() -> None:
-    net = copy.deepcopy(trained("mt5"))
-    tokens = Tokens(load_tokenizer(MINI))
-    assert engines.named([0, len(tokens.tokenizer) - 1]) == ["0", str(len(tokens.tokenizer) - 1)]
-    source_BS, mask_BS, _ = numbers(8, 824)
-    assert translated(net, source_BS, mask_BS, names=VOCABULARY - 3) == cut(
-        torch.tensor([row + [END] * (12 - len(row)) for row in written(net, source_BS, mask_BS, names=VOCABULARY - 3)])
-    )
-
-
-@needed
 def test_a_long_input_is_read_to_its_end() -> None:
     net = trained("t5")
     source_BS = torch.randint(4, 30, (2, 1300), generator=torch.Generator().manual_seed(1))
     mask_BS = torch.ones_like(source_BS)
     assert translated(net, source_BS, mask_BS) == written(net, source_BS, mask_BS)
-    short = [row[:1024] for row in (source_BS, mask_BS)]
-    assert len(short) == 2
 
 
 @needed
@@ -241,24 +251,17 @@ def test_a_model_that_cannot_be_converted_says_so(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.delitem(theirs._MODEL_LOADERS, "UMT5Config")
     with pytest.raises(UsageError, match="cannot convert it: No conversion"):
-        Translator(trained("umt5"), "fp32", names=VOCABULARY, start=PAD, pad=PAD, end=END)
+        Translator(trained("umt5"), "fp32", names=VOCABULARY, pad=PAD, end=END)
 
 
 @needed
 def test_evaluation_and_prediction_with_it(tiny: Path, tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
     lines.write_text("a b\nc d e\n", encoding="utf-8")
-    own = [predict_rows(str(tiny), None, str(lines), settings={"precision": "fp32", "engine": engine}, watch=Bars())
+    own = [predict_rows(str(tiny), None, str(lines), settings={"precision": "fp32", "engine": engine}, watch=Watch())
            for engine in ("own", "ctranslate2")]  # fmt: skip
     assert own[0] == own[1] and len(own[0]) == 2
     with known(write_tasks(tmp_path / "tasks")):
         settings = {"task": "toy/copy", "precision": "fp32", "engine": "ctranslate2", "max_target": 24}
-        folder = evaluate_model(str(tiny), {**settings, "out": str(tmp_path / "out")}, watch=Bars())
+        folder = evaluate_model(str(tiny), {**settings, "out": str(tmp_path / "out")}, watch=Watch())
     assert "|engine:ctranslate2|" in (folder / "report.json").read_text(encoding="utf-8")
-
-
-class Bars(Watch):
-    def task(self, *_: Any) -> Any:
-        import contextlib
-
-        return contextlib.nullcontext(lambda n: None)

@@ -26,8 +26,8 @@ from t2t.models.t5 import scaled, supports
 __all__ = ["Translator", "check", "installed", "named"]
 
 PACKAGE = "ctranslate2"
-FIX = "Leave --engine off."
-AT_ONCE = 2048  # tokens of inputs that are answered together
+FIX = "Use --engine own."
+AT_ONCE = 1024  # tokens of inputs that are answered together; a whole batch of ours is slower
 
 
 def installed() -> None:
@@ -68,7 +68,7 @@ def _type(name: str) -> str:
 class Translator:
     """The weights of ``net`` as the engine computes with them; ids from ``names`` on are no token's."""
 
-    def __init__(self, net: Any, kind: str, *, names: int, start: int, pad: int, end: int) -> None:
+    def __init__(self, net: Any, kind: str, *, names: int, pad: int, end: int) -> None:
         import ctranslate2
 
         rows = net.get_input_embeddings().num_embeddings
@@ -83,13 +83,12 @@ class Translator:
             )  # fmt: skip
             try:
                 _converter(net, vocabulary, f"{folder}/from").convert(f"{folder}/to")
-            except ValueError as error:  # a shape, or with an older package an architecture, that it does not know
+            except (KeyError, ValueError) as error:  # an activation, or an architecture that an older one has not
                 raise UsageError(f"{PACKAGE} cannot convert it: {visible(error)}", where="engine", fix=FIX) from None
             threads = torch.get_num_threads()
             self.engine = ctranslate2.Translator(
                 f"{folder}/to", device="cpu", compute_type=_type(kind), inter_threads=1, intra_threads=threads
             )
-        self.start = start
 
     def write(self, sources: Sequence[Iterable[int]], *, end: int, limit: int, beams: int) -> list[list[int]]:
         """Return the ids of an answer to each input: up to ``end``, or ``limit`` of them."""
@@ -113,7 +112,7 @@ def _converter(net: Any, vocabulary: Any, folder: str) -> Any:
             return vocabulary
 
         def _load(self) -> Any:
-            # The engine takes tied embeddings for what transformers calls so up to version 4; now all say they are.
+            # It scales where the config ties embeddings. Since transformers 5 that of every T5 says so, tied or not.
             spec = super()._load()
             spec.decoder.scale_outputs = net.config.d_model**-0.5 if scaled(net.config) else 1.0
             return spec

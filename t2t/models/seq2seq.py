@@ -158,8 +158,8 @@ class Seq2Seq(ByStep):
             return self._weights()
         check(self, self.options.engine)
         names, tokens = len(self.tokens.tokenizer), self.tokens
-        ids = {"start": self.start, "pad": tokens.pad, "end": tokens.eos}
-        return self._fresh(lambda: Translator(self.net, self.options.precision, names=names, **ids))
+        kind = self.options.precision
+        return self._fresh(lambda: Translator(self.net, kind, names=names, pad=tokens.pad, end=tokens.eos))
 
     def write(self, egs: Sequence[Example]) -> list[str]:
         """Return answers, in the order asked: greedy, or the best of ``beams`` where a text is asked for.
@@ -253,7 +253,7 @@ class Seq2Seq(ByStep):
         """Return the ids of all choices; raise ``UsageError`` where an example has none to choose from."""
         if self.options.engine != "own":
             raise UsageError(f"{self.options.engine} neither ranks choices nor is constrained to them", where="engine",
-                             fix="Use --by write, or leave --engine off.")  # fmt: skip
+                             fix="Use --by write or --engine own.")  # fmt: skip
         if any(eg.words or not eg.choices for eg in egs):
             raise UsageError("only tasks with choices can be ranked, not spans and tags", fix="Use --by write.")
         every = dict.fromkeys(eg.choices for eg in egs)
