@@ -145,6 +145,10 @@ def translated(
     limit: int = 12, names: int = VOCABULARY,
 ) -> list[list[int]]:  # fmt: skip
     """Return what the engine writes."""
+    from ctranslate2.converters.transformers import _MODEL_LOADERS
+
+    if type(net.config).__name__ not in _MODEL_LOADERS:
+        pytest.skip(f"this ctranslate2 does not know {net.config.model_type}")
     writer = Translator(net, precision, names=names, pad=PAD, end=END)
     sources = [row[:length].tolist() for row, length in zip(source_BS, mask_BS.sum(1).tolist(), strict=True)]
     return [
@@ -249,7 +253,7 @@ def test_a_long_input_is_read_to_its_end() -> None:
 def test_a_model_that_cannot_be_converted_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from ctranslate2.converters import transformers as theirs
 
-    monkeypatch.delitem(theirs._MODEL_LOADERS, "UMT5Config")
+    monkeypatch.delitem(theirs._MODEL_LOADERS, "UMT5Config", raising=False)
     with pytest.raises(UsageError, match="cannot convert it: No conversion"):
         Translator(trained("umt5"), "fp32", names=VOCABULARY, pad=PAD, end=END)
 
