@@ -300,10 +300,16 @@ def _show_report(folder: Path) -> None:
 # -- eval, predict, report, compare ----------------------------------------------------------------------------------
 
 
+ANSWERING = ("precision", "engine", "beams", "plain")
+
+
 def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of how answers are computed; a run's own settings hold where they are not given."""
     function = PLAIN(function)
     function = click.option("--beams", type=int, help="Hypotheses of a text that is written.  [default: 1]")(function)
+    function = click.option("--engine", help="What writes: own | ctranslate2 (T5, mT5, UMT5).  [default: own]")(
+        function
+    )
     return click.option("--precision", help="fp32 | bf16 | auto | int8 (T5, mT5, UMT5).")(function)
 
 
@@ -370,7 +376,7 @@ def predict(
     if embeddings:
         _embed(obj, model, task_, source, target, options)
         return
-    settings = {name: value for name in ("precision", "beams", "plain") if (value := options.pop(name)) is not None}
+    settings = {name: value for name in ANSWERING if (value := options.pop(name)) is not None}
     preds = predict_rows(model, task_, source, settings=settings, watch=obj["screen"], **options)
     lines = "".join(json.dumps(pred, ensure_ascii=False) + "\n" for pred in preds)
     if target == "-":
@@ -385,7 +391,7 @@ def _embed(obj: Any, model: str, task_: str | None, source: str, target: str, op
     """Write the embedding of each line, or of each text of each row."""
     from t2t.apply import embed_rows, embedding_lines, write_embeddings
 
-    for name in ("by", "precision", "beams", "plain"):
+    for name in ("by", *ANSWERING):
         del options[name]
     uids, vectors = embed_rows(model, task_, source, watch=obj["screen"], **options)
     if target == "-":

@@ -109,6 +109,7 @@ class Config:
     split: str = "validation"
     by: str = "write"
     beams: int = 1
+    engine: str = "own"
     eval_every: int = 0
     eval_limit: int | None = None
     eval_tokens: int = 8192
@@ -150,6 +151,9 @@ class Config:
             raise UsageError("say how long to train: one of --steps, --epochs, --minutes")
         if self.precision == "int8":
             raise UsageError("int8 is for answering, not for training", where="precision", fix="Train in bf16 or fp32.")
+        if self.engine != "own":
+            raise UsageError(f"{self.engine} is for answering, not for training", where="engine",
+                             fix="Give --engine to eval and predict.")  # fmt: skip
         return self
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,6 +166,7 @@ _ALLOWED: dict[str, tuple[str | None, ...]] = {
     "precision": ("auto", "fp32", "bf16", "int8"),
     "long_targets": ("error", "cut"),
     "by": ("write", "rank", "both", "constrained"),
+    "engine": ("own", "ctranslate2"),
     "rates": (None, *POLICIES[:3]),
     "shots_by": ("random", "balanced", "nearest"),
     "pooling": ("auto", "cls", "pooler", "mean", "max"),

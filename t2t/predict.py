@@ -89,6 +89,10 @@ def check_way(model: Model, by: str) -> None:
     """Raise ``UsageError`` where a model cannot answer in a way."""
     if by == "constrained" and not hasattr(model, "choose"):
         raise UsageError(f"a {model.family} model is not constrained to choices", where="by", fix="Use --by rank.")
+    engine = getattr(getattr(model, "options", None), "engine", "own")
+    if engine != "own" and by != "write":
+        raise UsageError(f"{engine} neither ranks choices nor is constrained to them", where="by",
+                         fix="Use --by write or --engine own.")  # fmt: skip
 
 
 def _by_text(model: Model, egs: Sequence[Example], of: Task | None, by: str) -> list[Prediction]:
@@ -191,6 +195,8 @@ def answer_sets(
 ) -> Answered:
     """Score every set in each way that ``by`` asks for; both is write and rank (one, for a family with but one)."""
     ways = (by,) if by != "both" else ("write", "rank") if model.generates else ("rank",)
+    for way in ways:
+        check_way(model, way)
     return {way: evaluate_sets(model, sets, by=way, watch=watch, gather=gather, folder=folder) for way in ways}
 
 
@@ -331,7 +337,7 @@ def repairs(answers: Mapping[str, list[Prediction]]) -> dict[str, dict[str, int]
 
 def run_signature(model: str, config: Config, **more: Any) -> str:
     """Return how the answers of a report were made: model, seed, and ways of answering that are not the usual."""
-    usual, names = Config(), ("rank_by", "chat", "precision", "beams")
+    usual, names = Config(), ("rank_by", "chat", "precision", "beams", "engine")
     ways = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(usual, name)}
     ways |= {"by": config.by} if config.by == "constrained" else {}
     said = {"model": model, "seed": config.seed, **more, **ways, "t2t": VERSION}

@@ -19,7 +19,7 @@ HINTS = typing.get_type_hints(Config)
 TEXTS = {
     "precision": "bf16", "long_targets": "cut", "by": "both", "rates": "equal", "schedule": "linear", "pooling": "mean",
     "head": "crf", "shots_by": "nearest", "rank_by": "pmi", "chat": "on", "pair_loss": "cosine", "share": "all",
-    "adapter": "lora",
+    "adapter": "lora", "engine": "ctranslate2",
 }  # fmt: skip
 
 

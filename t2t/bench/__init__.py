@@ -8,6 +8,7 @@ A case is a line in `t2t.bench.cases`; docs/bench.md says what each one is.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -81,7 +82,8 @@ def bench(plan: Plan, *, watch: Any) -> dict[str, Any]:
 def _missing(case: Case, one: Contestant) -> str:
     """Return why this version of t2t cannot take part as ``one``; nothing where it can."""
     try:
-        from_mapping({**case.settings, **one.settings})
+        if from_mapping({**case.settings, **one.settings}).engine != "own":
+            importlib.import_module("t2t.models.engine").installed()
     except UsageError as error:
         return f"not available: {error.message}"
     return ""

@@ -1,7 +1,7 @@
 """What is measured: cases, and in each the contestants that take turns. Adding one of either is a line here.
 
 Floor 6. The first contestant of a case is what the others are measured against. ``settings`` are configuration fields
-of t2t: one that this version does not have makes a contestant not available.
+of t2t: one that this version does not have makes a contestant not available, and so does an engine's missing package.
 
 >>> CASES["train-glue"].contestants[0].name
 'Trainer, as it comes'
@@ -97,6 +97,8 @@ WRITING = (
     Contestant("t2t, fp32", "answering:t2t", {"precision": "fp32"}),
     Contestant("t2t, bf16", "answering:t2t", {"precision": "bf16"}),
     Contestant("t2t, int8", "answering:t2t", {"precision": "int8"}),
+    Contestant("t2t, ctranslate2, fp32", "answering:t2t", {"engine": "ctranslate2", "precision": "fp32"}),
+    Contestant("t2t, ctranslate2, int8", "answering:t2t", {"engine": "ctranslate2", "precision": "int8"}),
 )
 CLASSIFYING = (
     *WRITING,

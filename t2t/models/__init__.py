@@ -190,12 +190,12 @@ class Options:
     """What a family needs to know when a model is loaded; every field is a configuration field of `train`.
 
     ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation. ``plain``
-    leaves out what is hand-written for speed; ``beams`` is how many hypotheses an encoder-decoder writes. ``pooling``,
-    ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an encoder's, ``pair_loss`` a
-    bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's; ``vectors`` a baseline's;
-    ``decoder_layers`` (how many of the decoder's are copied, from below; None: all) and ``share`` a warm-started one's.
-    ``adapter``, ``adapter_rank`` and ``virtual_tokens`` say what is trained in place of all weights;
-    ``soft_temperature`` and ``soft_weight`` how a teacher's scores are learned.
+    leaves out what is hand-written for speed; ``beams`` is how many hypotheses an encoder-decoder writes, ``engine``
+    what writes them. ``pooling``, ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an
+    encoder's, ``pair_loss`` a bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's;
+    ``vectors`` a baseline's; ``decoder_layers`` (how many of the decoder's are copied, from below; None: all) and
+    ``share`` a warm-started one's. ``adapter``, ``adapter_rank`` and ``virtual_tokens`` say what is trained in place of
+    all weights; ``soft_temperature`` and ``soft_weight`` how a teacher's scores are learned.
     """
 
     max_input: int = 512
@@ -205,6 +205,7 @@ class Options:
     precision: str = "auto"
     plain: bool = False
     beams: int = 1
+    engine: str = "own"
     dropout: float | None = None
     label_smoothing: float = 0.0
     eval_tokens: int = 8192
@@ -290,6 +291,8 @@ def build(place: Place, options: Options) -> Model:
         importlib.import_module("t2t.models.adapters").attach(model, options, place)
     if not options.plain and not model.fits and model.net is not None:  # what pretraining makes later, it quickens
         importlib.import_module("t2t.models.cpu.swap").quicken(model.net)
+    if options.engine != "own":
+        importlib.import_module("t2t.models.engine").check(model, options.engine)
     return model
 
 

@@ -2,7 +2,8 @@
 
 Floor 4. Trains on input → target by cross-entropy; writes by greedy generation with a key-value cache or by beams;
 ranks choices by log p(choice | input) with the encoder run once an example; chooses by generation that can write
-nothing but choices. T5, mT5 and UMT5 answer by hand-written code (`t2t.models.t5`), the others by transformers'.
+nothing but choices. T5, mT5 and UMT5 answer by hand-written code (`t2t.models.t5`), the others by transformers', and
+what is written by another engine where that is asked for (`t2t.models.engine`).
 
 Shapes: B rows, S source and T target positions, V vocabulary, H hidden.
 """
@@ -10,7 +11,7 @@ Shapes: B rows, S source and T target positions, V vocabulary, H hidden.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from t2t.batches import pack, pad, plan
 from t2t.errors import ModelError, UsageError, visible
 from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
+from t2t.models.engine import Translator, check
 from t2t.models.precision import autocast, dtype_of, precision, set_dropout
 from t2t.models.t5 import supports, trains
 from t2t.models.t5.decode import beam, constrained, greedy, prefixes, score, trie
@@ -56,8 +58,9 @@ class Seq2Seq(ByStep):
                 f"models of type {net.config.model_type} have absolute positions and cannot be packed",
                 fix=f"Packing is exact for {', '.join(PACKABLE)}; leave --pack off.",
             )
-        self._packed: tuple[Any, Packed] | None = None
-        answers_only = options.precision == "int8" and supports(net) and not options.plain
+        self._packed: tuple[Any, Any] | None = None
+        by_hand = supports(net) and not options.plain
+        answers_only = options.precision == "int8" and (by_hand or options.engine != "own")
         self.dtype = torch.float32 if answers_only else dtype_of(options.precision, net)
         self.module: torch.nn.Module = SummedLoss(net, self.dtype, options.label_smoothing)
 
@@ -139,25 +142,38 @@ class Seq2Seq(ByStep):
         """
         if self.options.plain or not supports(self.net):
             return None
+        return self._fresh(lambda: Packed(self.net, precision(self.options.precision, self.device)))
+
+    def _fresh(self, make: Callable[[], Any]) -> Any:
+        """Return what was made of the weights, made again whenever one has changed."""
         mark = fingerprint(self.net)
         if self._packed is None or self._packed[0] != mark:
             self._packed = None  # never in memory twice
-            self._packed = mark, Packed(self.net, precision(self.options.precision, self.device))
+            self._packed = mark, make()
         return self._packed[1]
+
+    def _writer(self) -> Packed | Translator | None:
+        """Return the weights as what writes computes with them; None where transformers does."""
+        if self.options.engine == "own":
+            return self._weights()
+        check(self, self.options.engine)
+        names, tokens = len(self.tokens.tokenizer), self.tokens
+        kind = self.options.precision
+        return self._fresh(lambda: Translator(self.net, kind, names=names, pad=tokens.pad, end=tokens.eos))
 
     def write(self, egs: Sequence[Example]) -> list[str]:
         """Return answers, in the order asked: greedy, or the best of ``beams`` where a text is asked for.
 
         Rows are sorted by length, so that padding is little.
         """
-        packed, texts = self._weights(), [""] * len(egs)
+        writer, texts = self._writer(), [""] * len(egs)
         known = {kind: (self.answer_limit(eg), self._beams(eg)) for kind, eg in {_kind(e): e for e in egs}.items()}
         ways = [known[_kind(eg)] for eg in egs]
         for limit, beams in sorted(set(ways)):
             where = [i for i, own in enumerate(ways) if own == (limit, beams)]
             for part in self._parts([egs[i] for i in where], limit * beams):
                 some = [egs[where[i]] for i in part]
-                rows = self._written(packed, some, limit, beams)
+                rows = self._written(writer, some, limit, beams)
                 for i, row, text in zip(part, rows, self.tokens.answers(rows, some), strict=True):
                     texts[where[i]] = text
                     if self.tokens.eos not in row and len(row) >= limit:
@@ -167,8 +183,13 @@ class Seq2Seq(ByStep):
     def _beams(self, eg: Example) -> int:
         return 1 if eg.choices or eg.range else self.options.beams
 
-    def _written(self, packed: Packed | None, egs: Sequence[Example], limit: int, beams: int) -> list[list[int]]:
+    def _written(
+        self, packed: Packed | Translator | None, egs: Sequence[Example], limit: int, beams: int
+    ) -> list[list[int]]:
         """Return the ids of an answer to each example, without the start token."""
+        if isinstance(packed, Translator):
+            sources = [e.source for e in self.tokens.encode(egs)]
+            return packed.write(sources, end=self.tokens.eos, limit=limit, beams=beams)
         source_BS, mask_BS = self._source(egs)
         if packed is None:
             with self._answering():
@@ -193,8 +214,8 @@ class Seq2Seq(ByStep):
 
     def choose(self, egs: Sequence[Example]) -> list[str]:
         """Return the choice that each answer is when nothing but choices can be written, greedily."""
-        packed, chosen = self._weights(), [""] * len(egs)
         spelt = self._spelt(egs)
+        packed, chosen = self._weights(), [""] * len(egs)
         longest = max((len(ids) for choices in spelt.values() for ids in choices), default=0)
         roots = {choices: trie(ids) for choices, ids in spelt.items()} if packed else {}
         for part in self._parts(egs, longest):
@@ -230,6 +251,9 @@ class Seq2Seq(ByStep):
 
     def _spelt(self, egs: Sequence[Example]) -> dict[tuple[str, ...], list[list[int]]]:
         """Return the ids of all choices; raise ``UsageError`` where an example has none to choose from."""
+        if self.options.engine != "own":
+            raise UsageError(f"{self.options.engine} neither ranks choices nor is constrained to them", where="engine",
+                             fix="Use --by write or --engine own.")  # fmt: skip
         if any(eg.words or not eg.choices for eg in egs):
             raise UsageError("only tasks with choices can be ranked, not spans and tags", fix="Use --by write.")
         every = dict.fromkeys(eg.choices for eg in egs)
@@ -238,7 +262,7 @@ class Seq2Seq(ByStep):
     def rank(self, egs: Sequence[Example]) -> list[list[float]]:
         """Return log p(choice | input) of every choice in nats, its end-of-sequence token included."""
         nats: list[list[float]] = [[] for _ in egs]
-        packed, spelt = self._weights(), self._spelt(egs)
+        spelt, packed = self._spelt(egs), self._weights()
         for count in sorted(set(map(len, spelt))):
             where = [i for i, eg in enumerate(egs) if len(eg.choices) == count]
             longest = max(sum(map(len, spelt[egs[i].choices])) for i in where)
