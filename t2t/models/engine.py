@@ -21,7 +21,7 @@ import torch
 
 from t2t.errors import UsageError, visible
 from t2t.models.precision import precision
-from t2t.models.t5 import scaled, supports
+from t2t.models.t5 import scale, supports
 
 __all__ = ["Translator", "check", "installed", "named"]
 
@@ -114,7 +114,7 @@ def _converter(net: Any, vocabulary: Any, folder: str) -> Any:
         def _load(self) -> Any:
             # It scales where the config ties embeddings. Since transformers 5 that of every T5 says so, tied or not.
             spec = super()._load()
-            spec.decoder.scale_outputs = net.config.d_model**-0.5 if scaled(net.config) else 1.0
+            spec.decoder.scale_outputs = scale(net.config)
             return spec
 
     return Converter(folder)
