@@ -69,4 +69,6 @@ class Memo(Generic[K, V]):
         old = list(itertools.islice(self._made, (len(self._made) + 1) // 2))
         for key in old:
             self._bytes -= ENTRY + self._weigh(self._made.pop(key))
-        self._dropped = np.union1d(self._dropped, np.fromiter(map(hash, old), np.int64, len(old)))
+        new = [hash(key) for key, seen in zip(old, self._again(old), strict=True) if not seen]
+        self._dropped = np.concatenate([self._dropped, np.array(new, np.int64)])
+        self._dropped.sort(kind="stable")  # in place, and quick where most of it is sorted
