@@ -1,8 +1,10 @@
 """Rows out of one file: parquet, JSON lines, JSON, CSV and TSV, read strictly and checked when opened.
 
-Floor 2, below ``sources``, which finds the files. A file is read once, through one open handle, into memory: what was
-hashed is what is served, whatever happens to the file later. Every row is checked against the task's columns at
-opening; a fault names the file, the row, the field, what was expected and what to do. A row holds exactly the task's
+Floor 2, below ``sources``, which finds the files. What was hashed is what is served. A small file is read into memory,
+whatever happens to it later; one of more than ``IN_MEMORY`` bytes stays on disk: its lines are read again when they are
+asked for (a file written over in the meantime is an error), parquet is unpacked into a temporary file without a name.
+A JSON array is always read whole. Every row is checked against the task's columns at opening, line by line; a fault
+names the file, the row, the field, what was expected and what to do. A row holds exactly the task's
 columns; a column may also be a field of a nested one (``de`` of ``translation: {de, en}``; where only its path tells it
 from others, ``answers.text``). A kind that ends in ``?``
 (``class?``) allows the column or its value to be missing: the row then holds None.
@@ -18,22 +20,30 @@ t2t.errors.DataError: train.csv:2: a quote opened in this line is never closed. 
 from __future__ import annotations
 
 import array
+import contextlib
 import csv
+import errno
 import hashlib
 import io
+import itertools
 import json
 import math
+import os
 import re
 import sys
+import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from t2t.errors import DataError, UsageError, did_you_mean, visible
+from t2t.errors import DataError, DiskError, UsageError, did_you_mean, visible
 
 __all__ = ["SUFFIXES", "ChecksumError", "Part", "matches", "read", "read_bytes"]
 
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+
+IN_MEMORY = 64 << 20  # bytes of a file, or of the columns of a parquet file, that are kept in memory at most
 
 _EXPECTED = {
     "text": "text",
@@ -133,14 +143,47 @@ def _read_open(handle: io.BufferedIOBase, name: str, columns: Mapping[str, str])
         return _Parquet(handle, name, columns)
     if suffix not in SUFFIXES:
         raise UsageError("this kind of file is not read", where=name, fix=f"Use {', '.join(SUFFIXES)}.", code="D01")
-    data = handle.read()
-    if not data.removeprefix(b"\xef\xbb\xbf").strip():
+    blocks = iter(lambda: handle.read(1 << 16), b"")
+    start = next((kept for block in blocks if (kept := block.removeprefix(b"\xef\xbb\xbf").lstrip())), b"")
+    if not start:
         raise DataError("the file is empty", where=f"{name}:1", fix="Give a file with rows.", code="D04")
+    handle.seek(0)
     if suffix in (".csv", ".tsv"):
-        return _csv(_decode(data, name), name, columns, "," if suffix == ".csv" else "\t")
-    if suffix == ".json" and data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[":
-        return _json_array(_decode(data, name), name, columns)
-    return _JsonLines(data, name, columns)
+        return _Csv(handle, name, columns, "," if suffix == ".csv" else "\t")
+    if suffix == ".json" and start[:1] == b"[":
+        return _json_array(_decode(handle.read(), name), name, columns)
+    return _JsonLines(handle, name, columns)
+
+
+class _OnDisk:
+    """A file that stays on disk, cut like bytes, as long as nobody writes it over."""
+
+    def __init__(self, handle: io.BufferedIOBase, name: str) -> None:
+        self._name, self._file = name, os.dup(handle.fileno())
+        self._state = self._now()
+        weakref.finalize(self, os.close, self._file)
+
+    def __getitem__(self, cut: slice) -> bytes:
+        data = os.pread(self._file, cut.stop - cut.start, cut.start)
+        if self._now() != self._state:
+            raise DataError("the file was written over while it was in use", where=self._name,
+                            fix="Run again, and leave it alone meanwhile.", code="D06")  # fmt: skip
+        return data
+
+    def _now(self) -> tuple[int, int]:
+        found = os.fstat(self._file)
+        return found.st_size, found.st_mtime_ns
+
+
+def _kept(handle: io.BufferedIOBase, name: str) -> bytes | _OnDisk:
+    """Return what is to be kept of a file: its bytes, or where it is too large, the file. The handle is rewound."""
+    size = handle.seek(0, io.SEEK_END)
+    handle.seek(0)
+    if size > IN_MEMORY and not isinstance(handle, io.BytesIO):
+        return _OnDisk(handle, name)
+    data = handle.read()
+    handle.seek(0)
+    return data
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -298,37 +341,55 @@ def _json_name(value: Any) -> str:
     return {list: "an array", str: "text", bool: "true or false", type(None): "null"}.get(type(value), "a number")
 
 
-class _JsonLines(Part):
-    """One JSON object a line. The lines stay bytes and are parsed again when asked for: a fraction of the memory."""
+class _Lines(Part):
+    """Rows that are text. They are parsed again when they are asked for: only where each starts is in memory."""
 
-    def __init__(self, data: bytes, name: str, columns: Mapping[str, str]) -> None:
+    def __init__(self, handle: io.BufferedIOBase, name: str, columns: Mapping[str, str]) -> None:
         super().__init__(name, (), lambda index: f"{name}:{self._lines[index]}")
-        self._data, self._columns = data, dict(columns)
-        self._starts, self._ends, self._lines = array.array("Q"), array.array("Q"), array.array("Q")
-        start, line = 0, 0
-        while start < len(data):
-            end = data.find(b"\n", start)
-            line, cut = line + 1, end < 0
-            end = len(data) if cut else end
-            if data[start:end].strip():
-                where = f"{name}:{line}"
-                value = _parse_json(_decode(data[start:end], name, line), where, cut)
-                _check(_row(_record(value, where), columns, where), columns, where)
-                for kept, value in ((self._starts, start), (self._ends, end), (self._lines, line)):
-                    kept.append(value)
-            start = end + 1
-        if not self._lines:
-            raise DataError("the file is empty", where=f"{name}:1", fix="Give a file with rows.", code="D04")
+        self._columns, self._data = dict(columns), _kept(handle, name)
+        self._starts, self._lines = array.array("Q"), array.array("I")
+        for line, start in self._scan(handle):
+            self._lines.append(line)
+            self._starts.append(start)
+        self._starts.append(handle.seek(0, io.SEEK_END))
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def __getitem__(self, index: Any) -> Any:
-        text = self._data[self._starts[index] : self._ends[index]].decode("utf-8-sig")
-        return _row(json.loads(text), self._columns, self.where(index))
+        index = range(len(self))[index]
+        return self._parse(self._data[self._starts[index] : self._starts[index + 1]], index)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[index] for index in range(len(self)))
+
+    def _scan(self, handle: io.BufferedIOBase) -> Iterator[tuple[int, int]]:
+        """Check every row; yield the line and the byte that it starts at."""
+        raise NotImplementedError
+
+    def _parse(self, data: bytes, index: int) -> dict[str, Any]:
+        """Return the row that these bytes begin with; blank lines may follow."""
+        raise NotImplementedError
+
+
+class _JsonLines(_Lines):
+    """One JSON object a line."""
+
+    def _scan(self, handle: io.BufferedIOBase) -> Iterator[tuple[int, int]]:
+        start, columns = 0, self._columns
+        for line, data in enumerate(handle, 1):
+            if data.strip():
+                where = f"{self.name}:{line}"
+                text = _decode(data.removesuffix(b"\n"), self.name, line)
+                value = _parse_json(text, where, not data.endswith(b"\n"))
+                _check(_row(_record(value, where), columns, where), columns, where)
+                yield line, start
+            start += len(data)
+        if not self._lines:
+            raise DataError("the file is empty", where=f"{self.name}:1", fix="Give a file with rows.", code="D04")
+
+    def _parse(self, data: bytes, index: int) -> dict[str, Any]:
+        return _row(json.loads(data.decode("utf-8-sig").strip()), self._columns, self.where(index))
 
 
 def _json_array(text: str, name: str, columns: Mapping[str, str]) -> Part:
@@ -346,68 +407,112 @@ def _json_array(text: str, name: str, columns: Mapping[str, str]) -> Part:
 # --- CSV ------------------------------------------------------------------------------------------------------------
 
 
-def _csv(text: str, name: str, columns: Mapping[str, str], delimiter: str) -> Part:
-    """Read CSV or TSV with a header; every field is text until its column's kind says otherwise."""
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError("holds a NUL character", where=f"{name}:{line}", fix="Save the file as UTF-8 text.", code="D08")
-    records = _csv_records(text, name, delimiter)
-    line, header = next(records)
-    if len(set(header)) != len(header):
-        twice = next(column for column in header if header.count(column) > 1)
-        raise DataError(f'the column "{visible(twice, 60)}" comes twice', where=f"{name}:{line}",
-                        fix="The first line must name each column once.", code="D08")  # fmt: skip
-    for column, kind in columns.items():
-        if column not in header and not kind.endswith("?"):
-            _missing(column, header, f"{name}:{line}")
-    rows, lines = [], array.array("Q")
-    for line, fields in records:
-        if len(fields) != len(header):
-            raise DataError(f"has {len(fields)} fields, the header has {len(header)}", where=f"{name}:{line}",
-                            fix="Quote a field that holds the delimiter or a quote.", code="D08")  # fmt: skip
-        record = dict(zip(header, fields, strict=True))
-        rows.append({c: _csv_value(record.get(c, ""), c, kind, f"{name}:{line}") for c, kind in columns.items()})
-        lines.append(line)
-    if not rows:
-        raise DataError("there is no row under the header", where=f"{name}:1", fix="Give a file with rows.", code="D04")
-    return Part(name, rows, lambda index: f"{name}:{lines[index]}")
+class _Csv(_Lines):
+    """CSV or TSV with a header; every field is text until its column's kind says otherwise."""
+
+    def __init__(self, handle: io.BufferedIOBase, name: str, columns: Mapping[str, str], delimiter: str) -> None:
+        self._delimiter, self._header = delimiter, [""]
+        super().__init__(handle, name, columns)
+
+    def _scan(self, handle: io.BufferedIOBase) -> Iterator[tuple[int, int]]:
+        name, columns = self.name, self._columns
+        records = _csv_records(_CsvText(handle, name), name, self._delimiter)
+        line, _, self._header = next(records)
+        if len(set(self._header)) != len(self._header):
+            twice = next(column for column in self._header if self._header.count(column) > 1)
+            raise DataError(f'the column "{visible(twice, 60)}" comes twice', where=f"{name}:{line}",
+                            fix="The first line must name each column once.", code="D08")  # fmt: skip
+        for column, kind in columns.items():
+            if column not in self._header and not kind.endswith("?"):
+                _missing(column, self._header, f"{name}:{line}")
+        for line, start, fields in records:
+            if len(fields) != len(self._header):
+                raise DataError(f"has {len(fields)} fields, the header has {len(self._header)}", where=f"{name}:{line}",
+                                fix="Quote a field that holds the delimiter or a quote.", code="D08")  # fmt: skip
+            self._values(fields, f"{name}:{line}")
+            yield line, start
+        if not self._lines:
+            raise DataError("there is no row under the header", where=f"{name}:1", fix="Give a file with rows.",
+                            code="D04")  # fmt: skip
+
+    def _parse(self, data: bytes, index: int) -> dict[str, Any]:
+        with _long_fields():
+            fields = next(_reader(io.StringIO(data.decode("utf-8"), newline=""), self._delimiter))
+        return self._values(fields, self.where(index))
+
+    def _values(self, fields: Sequence[str], where: str) -> dict[str, Any]:
+        """Return the fields of a record as the columns' kinds."""
+        record = dict(zip(self._header, fields, strict=True))
+        return {c: _csv_value(record.get(c, ""), c, kind, where) for c, kind in self._columns.items()}
 
 
-def _csv_records(text: str, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line each record starts in and its fields; blank lines are passed over."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-    # The module's limit of 131,072 characters a field is process-wide: an open quote must be called by its name.
+class _CsvText:
+    """The lines of a CSV file as text, ended by \\n, \\r or both; ``offset`` is the byte after the last one given.
+
+    ``record`` are the lines given since it was last emptied.
+    """
+
+    def __init__(self, handle: io.BufferedIOBase, name: str) -> None:
+        self._handle, self._name, self.offset, self.record = handle, name, 0, list[str]()
+
+    def __iter__(self) -> Iterator[str]:
+        for number, data in enumerate(self._handle, 1):
+            text = _decode(data, self._name, number)
+            if "\0" in text:
+                raise DataError("holds a NUL character", where=f"{self._name}:{number}",
+                                fix="Save the file as UTF-8 text.", code="D08")  # fmt: skip
+            self.offset += len(data) - len(text.encode()) if number == 1 else 0  # its byte order mark
+            for line in io.StringIO(text, newline="") if "\r" in text else (text,):
+                self.offset += len(line.encode())
+                self.record.append(line)
+                yield line
+
+
+def _reader(lines: Iterable[str], delimiter: str) -> Any:
+    return csv.reader(lines, strict=True, delimiter=delimiter)
+
+
+@contextlib.contextmanager
+def _long_fields() -> Iterator[None]:
+    """Allow fields of any length: the module's limit of 131,072 characters is process-wide, and hides open quotes."""
     limit = csv.field_size_limit(2**31 - 1)
     try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _csv_records(text: _CsvText, name: str, delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the line and the byte that each record starts at, and its fields; blank lines are passed over."""
+    reader = _reader(text, delimiter)
+    with _long_fields():
         while True:
-            line = reader.line_num + 1
+            line, start = reader.line_num + 1, text.offset
+            text.record.clear()
             try:
                 fields = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                _csv_fault(text, name, delimiter, line, error)
+                _csv_fault(text.record, name, delimiter, line, error)
             if fields:
-                yield line, fields
-    finally:
-        csv.field_size_limit(limit)
+                yield line, start, fields
 
 
-def _csv_fault(text: str, name: str, delimiter: str, line: int, error: csv.Error) -> NoReturn:
+def _csv_fault(record: Sequence[str], name: str, delimiter: str, line: int, error: csv.Error) -> NoReturn:
     """Raise for what the csv module refused in the record that starts in ``line``."""
     if "unexpected end of data" in str(error):
-        opened = _open_quote(text, delimiter, line)
+        opened = _open_quote(record, delimiter, line)
         raise DataError("a quote opened in this line is never closed", where=f"{name}:{opened}",
                         fix='Close it, or double a literal one ("").', code="D08")  # fmt: skip
     raise DataError(f"is not valid CSV: {error}", where=f"{name}:{line}",
                     fix='Quote the field and double a literal quote ("").', code="D08")  # fmt: skip
 
 
-def _open_quote(text: str, delimiter: str, line: int) -> int:
+def _open_quote(record: Sequence[str], delimiter: str, line: int) -> int:
     """Return the line in which the quote that is never closed was opened, in the record that starts in ``line``."""
-    rest = io.StringIO(text, newline="").readlines()[line - 1 :]
     inside, opened, before = False, line, delimiter
-    for number, content in enumerate(rest, line):
+    for number, content in enumerate(record, line):
         for character in content:
             # A quote opens only at the start of a field; a doubled one closes and, seen again, opens at the same place.
             if character == '"' and not inside and before in (delimiter, "\n", "\r"):
@@ -456,10 +561,8 @@ class _Parquet(Part):
             found = {column: _top(schema, column, name, kind.endswith("?")) for column, kind in columns.items()}
             tops = {column: top for column, top in found.items() if top}
             self._absent = {column: None for column, top in found.items() if not top}
-            table = file.read(columns=sorted(set(tops.values())))
-            table.validate(full=True)
-            self._table = _flat(table, tops)
-        except DataError:
+            self._table = _table(file, tops)
+        except (DataError, DiskError):
             raise
         except Exception as error:  # a damaged byte comes out as any of a dozen exception types
             raise DataError(f"is not a readable parquet file ({visible(error, 120)})", where=name,
@@ -482,7 +585,37 @@ class _Parquet(Part):
     def column(self, name: str) -> Iterator[Any]:
         if name in self._absent:
             return iter([None] * len(self))
-        return iter(self._table.column(name).to_pylist())
+        return itertools.chain.from_iterable(part.to_pylist() for part in self._table.column(name).chunks)
+
+
+def _table(file: Any, tops: Mapping[str, str]) -> Any:
+    """Return the wanted columns of a parquet file, in memory or, where they are large, mapped from a temporary file."""
+    wanted = sorted(set(tops.values()))
+    groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+    if sum(group.total_byte_size for group in groups) <= IN_MEMORY:
+        table = file.read(columns=wanted)
+        table.validate(full=True)
+        return _flat(table, tops)
+    import pyarrow as pa
+
+    place, path = tempfile.mkstemp(prefix="t2t-", suffix=".arrow")
+    try:
+        with os.fdopen(place, "wb") as kept:
+            writer = None
+            for batch in file.iter_batches(columns=wanted):
+                batch.validate(full=True)
+                table = _flat(pa.table(batch), tops)
+                writer = writer or pa.ipc.new_stream(kept, table.schema)
+                writer.write_table(table)
+            if writer:
+                writer.close()
+        return pa.ipc.open_stream(pa.memory_map(path)).read_all()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise DiskError("there is no room to unpack it", where=path, fix="Let TMPDIR name a disk with room.") from None
+    finally:
+        os.unlink(path)
 
 
 def _top(schema: Any, column: str, name: str, optional: bool) -> str:

@@ -7,6 +7,7 @@ unknown or defused is counted by task, and `audit` looks for labels the vocabula
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from t2t.errors import DataError, ModelError, UsageError, visible
+from t2t.memo import Memo
 from t2t.tagging import FORMATS
 from t2t.template import MASK, allot
 from t2t.types import Example, Piece, Prompt
@@ -95,12 +97,13 @@ class Tokens:
     """
 
     lead: tuple[int, ...] = ()
+    _control_string: re.Pattern[str] | None = None
 
     def __init__(self, tokenizer: Any, *, max_input: int = 512, max_target: int = 128) -> None:
         self.tokenizer = tokenizer
         self.max_input, self.max_target = max_input, max_target
         self.tallies: dict[str, Tally] = {}
-        self._memo: dict[tuple[str, int, bool | None], Encoded] = {}
+        self._memo = Memo[tuple[str, int, bool | None], Encoded](lambda e: e.source.nbytes + e.target.nbytes)
         self.pad, self.eos, self.unk = tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id
         if self.pad is None or self.eos is None:
             raise ModelError(
@@ -121,25 +124,25 @@ class Tokens:
         cuts it (training).
         """
         keys = [(eg.uid, hash((eg.pieces, eg.target)), cut_targets) for eg in egs]
-        new = {key: eg for key, eg in zip(keys, egs, strict=True) if key not in self._memo}
-        if new:
-            self._memo.update(zip(new, self._encode(list(new.values()), cut_targets), strict=True))
-        return [self._memo[key] for key in keys]
+        named = dict(zip(keys, egs, strict=True))
+        return self._memo.get(keys, lambda new, again: self._encode([named[k] for k in new], cut_targets, again))
 
     def forget(self) -> None:
         """Drop the remembered ids (the tallies stay)."""
         self._memo.clear()
 
-    def _encode(self, egs: list[Example], cut_targets: bool | None) -> list[Encoded]:
+    def _encode(self, egs: list[Example], cut_targets: bool | None, again: Sequence[bool]) -> list[Encoded]:
         sources: list[np.ndarray] = [_NONE] * len(egs)
         targets: list[np.ndarray] = [_NONE] * len(egs)
         for how in (False, True):
             where = [i for i, eg in enumerate(egs) if eg.sentinels == how]
             inputs = self.ids([egs[i].input for i in where], sentinels=how)
-            outputs = self.ids([egs[i].target for i in where], target=True, sentinels=how)
-            for i, source, target in zip(where, inputs, outputs, strict=True):
-                sources[i], targets[i] = source, target
+            said = list(dict.fromkeys(egs[i].target for i in where))  # labels are said again and again
+            outputs = dict(zip(said, self.ids(said, target=True, sentinels=how), strict=True))
+            for i, source in zip(where, inputs, strict=True):
+                sources[i], targets[i] = source, outputs[egs[i].target]
         for i, eg in enumerate(egs):
+            before = copy.copy(self.tallies.get(eg.task)) if again[i] else None
             tally = self.tallies.setdefault(eg.task, Tally())
             tally.examples += 1
             tally.empty_columns += sum(piece.column is not None and not piece.text.strip() for piece in eg.pieces)
@@ -155,6 +158,8 @@ class Tokens:
             tally.longest_target = max(tally.longest_target, len(targets[i]))
             tally.unknown_input_tokens += int((sources[i] == self.unk).sum())
             tally.unknown_target_tokens += int((targets[i] == self.unk).sum())
+            if before:  # the memo had dropped it: it was counted when it was first encoded
+                self.tallies[eg.task] = before
         return [Encoded(source, target) for source, target in zip(sources, targets, strict=True)]
 
     def _limit(self, eg: Example, ids: np.ndarray, tally: Tally, cut: bool | None) -> np.ndarray:
@@ -207,7 +212,8 @@ class Tokens:
 
     def _call(self, texts: list[str], target: bool) -> list[np.ndarray]:
         how: dict[str, Any] = {"text_target": texts} if target else {"text": texts}
-        out = self.tokenizer(**how, split_special_tokens=True, truncation=False, verbose=False)
+        out = self.tokenizer(**how, split_special_tokens=True, truncation=False, verbose=False,
+                             return_attention_mask=False, return_token_type_ids=False)  # fmt: skip
         return [np.asarray(ids, dtype=np.int32) for ids in out["input_ids"]]
 
     def _inside(self, text: str, ids: np.ndarray, target: bool) -> bool:
@@ -218,6 +224,10 @@ class Tokens:
 
     def _controls(self, text: str, sentinels: bool = False) -> int:
         """Return how many control strings a text has in it that are not to be tokens."""
+        if self._control_string is None:
+            self._control_string = re.compile("|".join(map(re.escape, self._control_strings)) or "(?!)")
+        if not self._control_string.search(text):  # a vocabulary has a hundred of them, a text hardly ever one
+            return 0
         text = _SENTINEL.sub("", text) if sentinels else text
         return sum(text.count(control) for control in self._control_strings)
 

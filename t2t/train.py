@@ -320,12 +320,11 @@ def _sizes(model: Model, found: Sets, watch: Watch) -> dict[str, np.ndarray]:
     out = {}
     with watch.task("reading and encoding", sum(map(len, found.train.values()))) as tick:
         for name, egs in found.train.items():
-            rows: list[tuple[int, int]] = []
+            out[name] = np.empty((len(egs), 2), np.int32)
             for start in range(0, len(egs), 1024):
                 part = egs[start : start + 1024]
-                rows += model.sizes(part)
+                out[name][start : start + len(part)] = model.sizes(part)
                 tick(len(part))
-            out[name] = np.array(rows, dtype=np.int64).reshape(-1, 2)
     return out
 
 
@@ -417,7 +416,7 @@ def _fit(run: Run) -> None:
     run.state.seconds = time.monotonic() - started
     run.state.examples = sum(map(len, run.sets.train.values()))
     run.state.drawn |= {name: len(run.sets.train[name]) for name in run.stream.names}
-    totals = sum(sizes.sum(0) for sizes in run.sizes.values())
+    totals = sum(sizes.sum(0, dtype=np.int64) for sizes in run.sizes.values())
     run.state.input_tokens, run.state.target_tokens = map(int, totals)
 
 

@@ -887,6 +887,18 @@ def test_layers_of_tokens_are_forgotten_but_not_their_counts(bert: Path) -> None
     assert not tokens._laid and tokens.tallies["toy/first"].examples == 6
 
 
+def test_what_was_dropped_is_laid_out_again_and_not_counted_again() -> None:
+    tokens = EncoderTokens(tokenizer("wordpiece"), max_input=8)
+    tokens._laid._limit = 1
+    egs = [*examples("toy/first", ["the cat sat and " * 9])[:], *examples("toy/pos")[:]]
+    once = tokens.lay_out(egs, [False] * len(egs))
+    counts = {name: tally.asdict() for name, tally in tokens.tallies.items()}
+    again = tokens.lay_out(egs, [False] * len(egs))
+    assert [row.tolist() for laid in again for row in laid.rows] == [row.tolist() for laid in once for row in laid.rows]
+    assert {name: tally.asdict() for name, tally in tokens.tallies.items()} == counts
+    assert counts["toy/first"]["inputs_cut"] == 1 and not tokens._laid
+
+
 # -- gradual unfreezing, and learning from a teacher -------------------------------------------------------------------
 
 

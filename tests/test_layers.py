@@ -15,7 +15,7 @@ import t2t
 
 ROOT = Path(__file__).resolve().parents[1] / "t2t"
 FLOORS = {
-    0: ("version", "errors", "types", "paths", "names", "languages"),
+    0: ("version", "errors", "types", "paths", "names", "languages", "memo"),
     1: ("filters", "template", "tagging", "answers", "masking", "metrics", "objectives", "strict_yaml"),
     2: (
         "tasks",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -494,6 +496,64 @@ def test_a_file_that_changes_later_changes_nothing(suffix: str, tmp_path: Path) 
     assert rows[0] == ROW and list(rows) == [ROW]
     path.unlink()
     assert rows[0] == ROW
+
+
+MANY = [{"text": f"It rained {i} times.\nOnce more,\rand “hard”.", "label": i % 2} for i in range(3000)]
+
+
+def written(folder: Path, suffix: str) -> Path:
+    """Write ``MANY`` as a file."""
+    path = folder / f"big{suffix}"
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(MANY), path, row_group_size=700)
+    elif suffix == ".jsonl":
+        path.write_bytes(b"\xef\xbb\xbf" + b"\n \n".join(json.dumps(row).encode() for row in MANY))
+    else:
+        with path.open("w", encoding="utf-8-sig", newline="") as handle:
+            writer = csv.DictWriter(handle, ["label", "text"])
+            writer.writeheader()
+            for row in MANY:
+                handle.write("\r\n" if row["label"] else "")
+                writer.writerow(row)
+    return path
+
+
+@pytest.mark.parametrize("limit", [64 << 20, 1000])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_large_file_gives_the_rows_of_a_small_one(
+    suffix: str, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "IN_MEMORY", limit)
+    rows = sources.open_rows(make(), "train", str(written(tmp_path, suffix)))
+    assert len(rows) == len(MANY) and list(rows) == MANY
+    assert [rows[i] for i in (0, 1234, -1)] == [MANY[i] for i in (0, 1234, -1)]
+    assert list(rows.column("label")) == [row["label"] for row in MANY]
+    assert rows.where(10).endswith({".jsonl": ":21", ".csv": ":37", ".parquet": " row 11 (1-based)"}[suffix])
+    with pytest.raises(IndexError):
+        rows[len(MANY)]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_large_file_that_is_written_over_is_an_error(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "IN_MEMORY", 1000)
+    path = written(tmp_path, suffix)
+    rows = sources.open_rows(make(), "train", str(path))
+    path.rename(tmp_path / "elsewhere")  # moved or removed it stays what it was
+    assert rows[7] == MANY[7]
+    (tmp_path / "elsewhere").write_bytes(b"gone")
+    with pytest.raises(DataError, match="written over"):
+        rows[7]
+
+
+def test_a_large_parquet_file_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "IN_MEMORY", 1000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
+    (tmp_path / "t").mkdir()
+    rows = sources.open_rows(make(), "train", str(written(tmp_path, ".parquet")))
+    assert not list((tmp_path / "t").iterdir())
+    assert rows[2999] == MANY[2999]
 
 
 def test_a_manifest_that_is_none(tmp_path: Path) -> None:

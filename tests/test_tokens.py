@@ -12,6 +12,7 @@ import pytest
 from transformers import AutoTokenizer, T5Tokenizer
 
 from t2t.errors import DataError, ModelError, UsageError
+from t2t.memo import ENTRY
 from t2t.tokens import Tokens, load_tokenizer
 from t2t.types import Example, Piece, Prompt
 from tests.toy import MINI, T5_TOKENIZER, example
@@ -158,6 +159,18 @@ def test_an_example_is_counted_once() -> None:
         tokens.encode([eg, eg], cut_targets=False)
     assert tokens.tallies["toy/free"].examples == 1
     assert tokens.tallies["toy/free"].target_tokens == 2
+
+
+def test_an_example_that_was_dropped_is_encoded_as_before_and_counted_once() -> None:
+    tokens, egs = mini(), [example(f"a {'b ' * i}c", "b", uid=f"u:s:{i}") for i in range(40)]
+    tokens._memo._limit = 5 * ENTRY
+    first = tokens.encode(egs)
+    tally = tokens.tallies["toy/free"].asdict()
+    for _ in range(2):
+        again = [tokens.encode([eg])[0] for eg in egs]
+        assert [e.source.tolist() for e in again] == [e.source.tolist() for e in first]
+    assert len(tokens._memo) <= 5
+    assert tokens.tallies["toy/free"].asdict() == tally
 
 
 def test_unknown_tokens_and_empty_columns_are_counted() -> None:

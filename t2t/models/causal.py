@@ -188,11 +188,11 @@ class CausalTokens(Tokens):
 
     # -- examples ----------------------------------------------------------------------------------------------------
 
-    def _encode(self, egs: list[Example], cut_targets: bool | None) -> list[Encoded]:
+    def _encode(self, egs: list[Example], cut_targets: bool | None, again: Sequence[bool]) -> list[Encoded]:
         for eg in egs:
             self.tallies.setdefault(eg.task, Tally())
         joined = [replace(eg, target=self.join(eg, eg.target)) if eg.target else eg for eg in egs]
-        return super()._encode(joined, cut_targets)
+        return super()._encode(joined, cut_targets, again)
 
     def join(self, eg: Example, target: str) -> str:
         """Return ``target`` behind the white space that the wording of ``eg`` ends with, such as a line's end."""

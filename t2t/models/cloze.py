@@ -30,10 +30,11 @@ from t2t.batches import pad, plan
 from t2t.errors import DataError, ModelError, UsageError, visible
 from t2t.examples import Examples
 from t2t.masking import choose, count, hide
+from t2t.memo import Memo
 from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
 from t2t.models.body import check_tensors, positions, quiet
-from t2t.models.layout import EncoderTokens, Laid, digest
+from t2t.models.layout import EncoderTokens, Laid, digest, weight
 from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.models.soft import soft_loss, taught
 from t2t.paths import models_folder
@@ -74,17 +75,19 @@ class ClozeTokens(EncoderTokens):
         self.mask: int = tokenizer.mask_token_id
         self.special = np.array(sorted({self.pad, *tokenizer.all_special_ids}))
         self.vocabulary = np.setdiff1d(np.arange(len(tokenizer), dtype=np.int32), self.special)
-        self._blanks: dict[tuple[str, int], Blank] = {}
+        self._blanks = Memo[tuple[str, int], Blank](lambda blank: weight(blank.laid))
         self._before = {text: self.ids([text])[0] for text in ("a", '"')}
 
     def fill(self, egs: Sequence[Example]) -> list[Blank]:
         """Return ``egs`` laid out, remembered by uid and text. Raise ``DataError`` for what has no blank."""
         keys = [(eg.uid, digest(eg)) for eg in egs]
-        for eg, key in zip(egs, keys, strict=True):
-            if key not in self._blanks:
-                self._blanks[key] = self._fill(eg)
-                self._count(eg, self._blanks[key].laid)
-        return [self._blanks[key] for key in keys]
+        named = dict(zip(keys, egs, strict=True))
+
+        def make(eg: Example) -> Blank:
+            self._count(eg, (blank := self._fill(eg)).laid)
+            return blank
+
+        return self._blanks.get(keys, lambda new, again: self._once([named[key] for key in new], again, make))
 
     def forget(self) -> None:
         """Drop the remembered ids (the tallies stay)."""

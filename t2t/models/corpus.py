@@ -21,6 +21,7 @@ import numpy as np
 
 from t2t import masking
 from t2t.errors import DataError, ModelError
+from t2t.memo import Memo
 from t2t.models.layout import EncoderTokens, digest
 from t2t.tokens import Tally
 from t2t.types import Example
@@ -78,21 +79,22 @@ class CorpusTokens(EncoderTokens):
             raise ModelError("the tokenizer does not tell words", where=str(tokenizer.name_or_path),
                              fix="Use the objective mlm.", code="M05")  # fmt: skip
         self.told, self.single, self.pair = words, self._alone, self._pair
-        self._documents: dict[tuple[str, int], Document] = {}
+        self._documents = Memo[tuple[str, int], Document](lambda one: one.ids.nbytes + one.words.nbytes)
         special = [i for i in tokenizer.all_special_ids if i < len(tokenizer)]
         self.vocabulary = np.setdiff1d(np.arange(len(tokenizer), dtype=np.int32), special)
 
     def documents(self, egs: Sequence[Example]) -> list[Document]:
         """Return the ids of whole texts, remembered by uid and text."""
         keys = [(eg.uid, digest(eg)) for eg in egs]
-        new = {key: eg for key, eg in zip(keys, egs, strict=True) if key not in self._documents}
-        texts = [eg.input for eg in new.values()]
-        read = [self._with_words(text) for text in texts] if self.told else [
-            Document(ids, ids[:0]) for ids in self.ids(texts)
-        ]  # fmt: skip
-        for (key, eg), document in zip(new.items(), read, strict=True):
-            self._documents[key] = self._counted(eg, document)
-        return [self._documents[key] for key in keys]
+        named = dict(zip(keys, egs, strict=True))
+
+        def read(new: Sequence[tuple[str, int]], again: Sequence[bool]) -> list[Document]:
+            some = [named[key] for key in new]
+            texts = [eg.input for eg in some]
+            read = map(self._with_words, texts) if self.told else (Document(ids, ids[:0]) for ids in self.ids(texts))
+            return self._once(some, again, lambda eg: self._counted(eg, next(read)))
+
+        return self._documents.get(keys, read)
 
     def _with_words(self, text: str) -> Document:
         """Return ids and words of a text; a control string in it is spelt out, as `ids` does it."""

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from t2t.errors import DataError, ModelError
+from t2t.memo import Memo
 from t2t.template import allot
 from t2t.tokens import Tally, Tokens
 from t2t.types import Example, Piece, Prompt
 
-__all__ = ["ApartTokens", "EncoderTally", "EncoderTokens", "Frame", "Laid", "column_texts", "digest"]
+__all__ = ["ApartTokens", "EncoderTally", "EncoderTokens", "Frame", "Laid", "column_texts", "digest", "weight"]
+
+
+V = TypeVar("V")
 
 
 @dataclass(slots=True)
@@ -86,7 +90,7 @@ class EncoderTokens(Tokens):
         self.pad = tokenizer.pad_token_id or 0
         self._control = set(tokenizer.all_special_ids) - {self.unk}
         self._control_strings = [s for s in tokenizer.all_special_tokens if len(s) > 1]
-        self._laid: dict[tuple[str, int], Laid] = {}
+        self._laid = Memo[tuple[str, int], Laid](weight)
         self._words: dict[str, np.ndarray] = {}
         self._alone, self._pair = self._frame_of("a"), self._frame_of("a", "b")
         # Byte-level vocabularies spell a word in mid-sentence with its space.
@@ -129,10 +133,13 @@ class EncoderTokens(Tokens):
     def lay_out(self, egs: Sequence[Example], pairs: Sequence[bool]) -> list[Laid]:
         """Return ``egs`` as rows of ids, remembered by uid and text; ``pairs``: whether choices are laid out too."""
         keys = [(eg.uid, digest(eg)) for eg in egs]
-        for eg, key, pair in zip(egs, keys, pairs, strict=True):
-            if key not in self._laid:
-                self._laid[key] = self._count(eg, self._lay_out(eg, pair))
-        return [self._laid[key] for key in keys]
+        named = dict(zip(keys, egs, strict=True))
+        paired = {id(eg): pair for eg, pair in zip(egs, pairs, strict=True)}
+
+        def make(eg: Example) -> Laid:
+            return self._count(eg, self._lay_out(eg, paired[id(eg)]))
+
+        return self._laid.get(keys, lambda new, again: self._once([named[key] for key in new], again, make))
 
     def forget(self) -> None:
         """Drop the remembered ids (the tallies stay)."""
@@ -143,6 +150,16 @@ class EncoderTokens(Tokens):
         tally = self.tallies.setdefault(task, EncoderTally())
         assert isinstance(tally, EncoderTally)
         return tally
+
+    def _once(self, egs: Sequence[Example], again: Sequence[bool], make: Callable[[Example], V]) -> list[V]:
+        """Make something of each example; what is made again, the memo having dropped it, is not counted again."""
+        made = []
+        for eg, seen in zip(egs, again, strict=True):
+            before = copy.copy(self.tallies.get(eg.task)) if seen else None
+            made.append(make(eg))
+            if before:
+                self.tallies[eg.task] = before
+        return made
 
     def _count(self, eg: Example, laid: Laid) -> Laid:
         tally = self._tally(eg.task)
@@ -236,6 +253,11 @@ class ApartTokens(EncoderTokens):
 
 def _laid(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> Laid:
     return Laid(tuple(ids for ids, _ in rows), tuple(kinds for _, kinds in rows), np.zeros(0, dtype=np.int64))
+
+
+def weight(laid: Laid) -> int:
+    """Return the bytes of its arrays."""
+    return laid.starts.nbytes + sum(array.nbytes for array in (*laid.rows, *laid.kinds))
 
 
 def column_texts(eg: Example) -> list[str]:

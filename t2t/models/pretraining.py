@@ -149,7 +149,8 @@ class Pretraining(ByStep):
         lines = []
         for egs in sets.values():
             found: Counter[str] = Counter()
-            sizes = np.array([size for size, _ in self.sizes(egs[:])], np.int64)
+            parts = (egs[start : start + 1024] for start in range(0, len(egs), 1024))
+            sizes = np.array([size for part in parts for size, _ in self.sizes(part)], np.int64)
             with torch.inference_mode(), torch.random.fork_rng():
                 torch.manual_seed(self.options.seed)
                 for part in plan(sizes, np.zeros_like(sizes), budget=self.options.eval_tokens):
