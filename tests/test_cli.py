@@ -145,7 +145,7 @@ def test_a_model_that_is_no_run_is_evaluated(t2t: Run, toys: Path, tiny: Path) -
 
 def test_dry_run_leaves_nothing(t2t: Run, toys: Path, tiny: Path) -> None:
     done = t2t("train", "--mix", "toy", "--model", str(tiny), "--steps", "5", "--dry-run", *TINY)
-    assert done.code == 0 and "source_BS" in done.out
+    assert done.code == 0 and "source_N" in done.out
     assert not list(Path().iterdir())
 
 

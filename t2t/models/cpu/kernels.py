@@ -39,7 +39,7 @@ def compiled() -> ctypes.CDLL | None:
         if not library.exists() and not _build(compiler, library):
             return None
         return ctypes.CDLL(str(library))
-    except OSError:
+    except (OSError, AttributeError, subprocess.SubprocessError):  # no such thing as a user's id; a compiler that hangs
         return None
 
 
