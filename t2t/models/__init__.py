@@ -39,8 +39,8 @@ __all__ = [
     "load",
 ]
 
-# oneDNN keeps what it compiles for each shape of a bf16 product: megabytes, and its default is 1,024 of them. With numbers
-# of rows that come again (docs/fast.md) so many are enough. Read at first use: set before torch computes.
+# oneDNN keeps what it compiles for each shape of a bf16 product: megabytes, and its default is 1,024 of them. With
+# numbers of rows that come again (docs/fast.md) so many are enough. Read at first use: set before torch computes.
 for _capacity in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
     os.environ.setdefault(_capacity, "256")
 
