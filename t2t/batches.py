@@ -37,18 +37,13 @@ def steps(lengths: np.ndarray, *, budget: int) -> list[np.ndarray]:
 
 
 def plan(
-    sources: np.ndarray,
-    targets: np.ndarray,
-    *,
-    budget: int,
-    most_padding: float | None = None,
-    enough: int = ENOUGH,
+    sources: np.ndarray, targets: np.ndarray, *, budget: int, most_padding: float | None = None
 ) -> list[np.ndarray]:
     """Cut examples into batches of at most ``budget`` tokens (inputs and targets together); return their indices.
 
     Examples are sorted by input and target length, so that rows of one batch are alike and padding is little; padding
     counts towards the budget. With ``most_padding`` a batch ends before its padding is more than that share of its
-    tokens, once it has ``enough`` of them. An example over the budget is a batch of its own.
+    tokens. An example over the budget is a batch of its own.
     """
     order = np.lexsort((targets, sources))
     batches: list[np.ndarray] = []
@@ -57,7 +52,7 @@ def plan(
         size = int(sources[i] + targets[i])
         widest_in, widest_out = max(widest_in, sources[i]), max(widest_out, targets[i])
         cost = (at - start + 1) * (widest_in + widest_out)
-        loose = most_padding is not None and tokens >= enough and cost > (1 + most_padding) * (tokens + size)
+        loose = most_padding is not None and tokens >= ENOUGH and cost > (1 + most_padding) * (tokens + size)
         if (cost > budget or loose) and at > start:
             batches.append(order[start:at])
             start, widest_in, widest_out, tokens = at, sources[i], targets[i], 0

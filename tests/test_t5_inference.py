@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from t2t.models.cpu.rows import finely_rounded
 from t2t.models.t5 import supports
 from t2t.models.t5.decode import prefixes, score
-from t2t.models.t5.inference import Decoder, Packed, fingerprint, rounded
+from t2t.models.t5.inference import Decoder, Packed, fingerprint
 from tests.t5_nets import END, KINDS, PAD, numbers, trained
 from tests.toy import build
 
@@ -149,7 +150,7 @@ def test_a_change_of_weights_is_seen(how: str) -> None:
 
 
 def test_sizes_come_again() -> None:
-    sizes = [rounded(n) for n in range(1, 9000)]
+    sizes = [finely_rounded(n) for n in range(1, 9000)]
     assert all(n <= size < n + max(8, n / 8) for n, size in enumerate(sizes, 1))
     assert len(set(sizes)) < 75
 

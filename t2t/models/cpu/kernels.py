@@ -1,6 +1,6 @@
-"""The compiled element-wise kernels: `kernels.c`, built once a machine by its C compiler, called through ctypes.
+"""The compiled kernels: `kernels.c`, built once a machine by its C compiler, called through ctypes.
 
-Floor 4. Without a compiler there are none, and `t2t.models.cpu.ops` computes the same with PyTorch.
+Floor 4. Without a compiler there are none, and the families take transformers' own layers.
 """
 
 from __future__ import annotations

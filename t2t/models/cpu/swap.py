@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import linear, pad
 
-from t2t.models.cpu.kernels import compiled
+from t2t.models.cpu.kernels import SUFFIXES, compiled
 from t2t.models.cpu.ops import Drop, dropped
 from t2t.models.cpu.rows import rounded
 
@@ -35,7 +35,7 @@ class HashedDropout(torch.nn.Dropout):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return dropout(x); the seed is drawn from PyTorch's generator."""
-        if not self.training or not 0 < self.p < 1 or x.dtype not in (torch.float32, torch.bfloat16):
+        if not self.training or not 0 < self.p < 1 or x.dtype not in SUFFIXES:
             return super().forward(x)
         return dropped(x, Drop(self.p, int(torch.randint(2**32, ()))))
 

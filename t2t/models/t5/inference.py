@@ -6,7 +6,7 @@ them, biases of positions are computed once a stack. `Decoder` writes a token a 
 are queries over one set of its keys, never copied. `Packed.tree` scores many continuations of an input at once.
 
 oneDNN compiles a primitive for every shape of a product in bf16 and int8, which takes longer than to use it: numbers
-of rows are rounded up (`rounded`) so that shapes come again.
+of rows are rounded up (`finely_rounded`) so that shapes come again.
 
 Shapes: B inputs, S positions of an input, W beams of each, R = B * W rows, N flat rows of a product, L layers, A heads,
 D their width, H hidden, I and O what a product takes and gives, T positions written, P prefixes of a tree, E their
@@ -22,24 +22,15 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.functional import embedding, gelu, linear, scaled_dot_product_attention
 
+from t2t.models.cpu.rows import finely_rounded
 from t2t.models.t5 import scale
 
-__all__ = ["Decoder", "Inputs", "Packed", "Tree", "fingerprint", "rounded"]
+__all__ = ["Decoder", "Inputs", "Packed", "Tree", "fingerprint"]
 
 STEP = 16  # positions that the keys and values of a decoder grow by
 MOST_LOGITS = 2**24  # at once
 AT_ONCE = 1024  # tokens of inputs that are read together: what is in between stays in the processor's cache
 LEAST = torch.finfo(torch.float32).min
-
-
-def rounded(rows: int) -> int:
-    """Return a number of rows rounded up to a multiple of 8, many rows by at most an eighth: few sizes serve all.
-
-    >>> [rounded(n) for n in (1, 9, 33, 250, 6500)]
-    [8, 16, 40, 256, 6656]
-    """
-    step = max(8, 2 ** ((rows - 1).bit_length() - 4))
-    return -(-rows // step) * step
 
 
 def fingerprint(net: torch.nn.Module) -> tuple[Any, ...]:
@@ -266,7 +257,7 @@ class Packed:
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the vectors (N, H) of all ids, and zeros in the rows that fill them up."""
-        rows = ids.numel() if self.precision == "fp32" else rounded(ids.numel())
+        rows = ids.numel() if self.precision == "fp32" else finely_rounded(ids.numel())
         return _filled(embedding(ids.flatten(), self.words_VH), rows)
 
     def norm(self, x_NH: torch.Tensor) -> torch.Tensor:
