@@ -39,7 +39,7 @@ from typing import Any, NoReturn
 
 from t2t.errors import DataError, DiskError, UsageError, did_you_mean, visible
 
-__all__ = ["SUFFIXES", "ChecksumError", "Part", "matches", "read", "read_bytes"]
+__all__ = ["SUFFIXES", "ChecksumError", "Part", "decode", "matches", "parquet_texts", "read", "read_bytes", "record"]
 
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 
@@ -151,7 +151,7 @@ def _read_open(handle: io.BufferedIOBase, name: str, columns: Mapping[str, str])
     if suffix in (".csv", ".tsv"):
         return _Csv(handle, name, columns, "," if suffix == ".csv" else "\t")
     if suffix == ".json" and start[:1] == b"[":
-        return _json_array(_decode(handle.read(), name), name, columns)
+        return _json_array(decode(handle.read(), name), name, columns)
     return _JsonLines(handle, name, columns)
 
 
@@ -263,13 +263,17 @@ def _wrong(column: str, kind: str, got: str, where: str) -> NoReturn:
 # --- text files -----------------------------------------------------------------------------------------------------
 
 
-def _decode(data: bytes, name: str, line: int = 0) -> str:
-    """Return UTF-8 text without its BOM. ``line`` is the line's number when ``data`` is one line."""
+def decode(data: bytes, name: str, line: int = 0, before: int = 0) -> str:
+    """Return UTF-8 text without its BOM. ``line`` is the line's number when ``data`` is one line.
+
+    ``before`` are the bytes of the line that come before ``data``. Raise ``DataError`` with the place of the byte.
+    """
+    first = line <= 1 and not before
     try:
-        return data.decode("utf-8-sig" if line <= 1 else "utf-8")
+        return data.decode("utf-8-sig" if first else "utf-8")
     except UnicodeDecodeError as error:
         # The codec counts from behind a BOM; the offset a user needs counts from the start of the file or line.
-        start = error.start + (3 if line <= 1 and data.startswith(b"\xef\xbb\xbf") else 0)
+        start = error.start + (3 if first and data.startswith(b"\xef\xbb\xbf") else 0) + before
         number = line or data.count(b"\n", 0, start) + 1
         start -= 0 if line else data.rfind(b"\n", 0, start) + 1
         raise DataError(
@@ -328,6 +332,15 @@ def _parse_json(text: str, where: str, cut: bool = False) -> Any:
     raise DataError(reason, where=where, fix=fix or "Mend the line.", code=code)
 
 
+def record(data: bytes, name: str, line: int, columns: Mapping[str, str]) -> dict[str, Any]:
+    """Return the checked row of one line of JSON lines. ``columns`` maps columns to kinds. Raise ``DataError``."""
+    where = f"{name}:{line}"
+    value = _parse_json(decode(data.removesuffix(b"\n"), name, line), where, not data.endswith(b"\n"))
+    row = _row(_record(value, where), columns, where)
+    _check(row, columns, where)
+    return row
+
+
 def _record(value: Any, where: str) -> dict[str, Any]:
     """Return a parsed row, which must be an object."""
     if not isinstance(value, dict):
@@ -379,10 +392,7 @@ class _JsonLines(_Lines):
         start, columns = 0, self._columns
         for line, data in enumerate(handle, 1):
             if data.strip():
-                where = f"{self.name}:{line}"
-                text = _decode(data.removesuffix(b"\n"), self.name, line)
-                value = _parse_json(text, where, not data.endswith(b"\n"))
-                _check(_row(_record(value, where), columns, where), columns, where)
+                record(data, self.name, line, columns)
                 yield line, start
             start += len(data)
         if not self._lines:
@@ -457,7 +467,7 @@ class _CsvText:
 
     def __iter__(self) -> Iterator[str]:
         for number, data in enumerate(self._handle, 1):
-            text = _decode(data, self._name, number)
+            text = decode(data, self._name, number)
             if "\0" in text:
                 raise DataError("holds a NUL character", where=f"{self._name}:{number}",
                                 fix="Save the file as UTF-8 text.", code="D08")  # fmt: skip
@@ -586,6 +596,44 @@ class _Parquet(Part):
         if name in self._absent:
             return iter([None] * len(self))
         return itertools.chain.from_iterable(part.to_pylist() for part in self._table.column(name).chunks)
+
+
+def parquet_texts(path: Path, column: str, *, name: str = "", batch_bytes: int = 1 << 20) -> Iterator[str]:
+    """Yield the texts of one column of a parquet file, in order, with about ``batch_bytes`` of them in memory.
+
+    The other columns are not read. Raise ``DataError`` for a column that is missing or not text, a missing value and
+    a damaged file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    name, rows = name or str(path), 0
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True, buffer_size=1 << 20) as file:
+            tops = {column: _top(file.schema_arrow, column, name, False)}
+            size = sum(_column_bytes(file.metadata.row_group(i), tops[column]) for i in range(file.num_row_groups))
+            at_once = min(max(batch_bytes * file.metadata.num_rows // max(size, 1), 1), 10_000)
+            for batch in file.iter_batches(at_once, columns=[tops[column]], use_threads=False):
+                batch.validate(full=True)
+                values = _flat(pa.table(batch), tops).column(column)
+                if not _arrow_fits(values.type, "text"):
+                    _wrong(column, "text", str(values.type), name)
+                for value in values.to_pylist():
+                    rows += 1
+                    if value is None:
+                        _wrong(column, "text", "null", f"{name} row {rows} (1-based)")
+                    yield value
+    except DataError:
+        raise
+    except Exception as error:  # a damaged byte comes out as any of a dozen exception types
+        raise DataError(f"is not a readable parquet file ({visible(error, 120)})", where=name,
+                        fix="It is damaged or cut off: get it again.", code="D06") from None  # fmt: skip
+
+
+def _column_bytes(group: Any, top: str) -> int:
+    """Return the unpacked size of a top column, with the columns inside it, in one row group."""
+    columns = (group.column(i) for i in range(group.num_columns))
+    return sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == top)
 
 
 def _table(file: Any, tops: Mapping[str, str]) -> Any:

@@ -40,6 +40,7 @@ __all__ = [
     "open_rows",
     "parse_source",
     "places",
+    "split_files",
     "splits",
     "verify",
 ]
@@ -453,6 +454,19 @@ def open_rows(
     where = ", ".join(part.name for part in parts) if place.own else place.where
     origin = Origin(place.kind, where, place.revision, digests, place.passed)
     return Rows(split, origin, parts, places(task))
+
+
+def split_files(
+    task: Task, split: str, source: str = "auto", *, offline: bool = False, progress: hub.Progress | None = None
+) -> tuple[Origin, tuple[Path, ...]]:
+    """Return where one split is and its files on disk, unread and unchecked, for what reads them as a stream.
+
+    The arguments and the errors are those of ``open_rows``; the origin has no digests.
+    """
+    place = _locate(task, source, split, offline, progress)
+    names = _chosen(task, place, split)
+    origin = Origin(place.kind, place.where, place.revision, tuple((name, "") for name in names), place.passed)
+    return origin, tuple(place.path(name) for name in names)
 
 
 def places(task: Task) -> dict[str, str]:

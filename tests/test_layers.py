@@ -26,6 +26,7 @@ FLOORS = {
         "files",
         "hub",
         "sources",
+        "corpora",
         "sets",
         "runs",
         "lookup",
