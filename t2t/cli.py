@@ -1,4 +1,4 @@
-"""The command line: train, distill, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, bench, info.
+"""The command line: the commands that train (`t2t.cli_train`), eval, predict, report, compare, check, bench and others.
 
 Floor 7. Commands parse, call the floors below and print; torch is imported only by those that need it. Every fault
 is one line on stderr and an exit code (see `t2t.errors`).
@@ -18,8 +18,10 @@ from typing import Any
 import click
 
 from t2t.cli_ls import ls
-from t2t.cli_options import JSON, PLAIN, SOURCE
+from t2t.cli_options import JSON, PLAIN, SOURCE, settings_of
 from t2t.cli_prompt import prompt
+from t2t.cli_show import show_comparison, show_report
+from t2t.cli_train import distill_, pet, pretrain, resume, train
 from t2t.errors import CheckpointError, MemoryLimitError, T2TError, UsageError, visible
 from t2t.screen import Screen, show, show_json
 from t2t.version import VERSION
@@ -37,264 +39,8 @@ def cli(context: click.Context, debug: bool, quiet: bool) -> None:
     context.obj = {"debug": debug, "screen": Screen(quiet=quiet)}
 
 
-cli.add_command(prompt)
-cli.add_command(ls)
-
-
-# -- train, resume ---------------------------------------------------------------------------------------------------
-
-_HELP = {
-    "mix": "A mix of tasks, see `t2t ls mixes`.",
-    "task": "One or more tasks, separated by commas.",
-    "prompt": "The prompt, several (t5,plain) or all: each row under each; sample:t5,plain draws one a row "
-    "(default: each task's first).",
-    "shots": "Rows of the training split to show before each input.",
-    "shots_by": "How they are chosen: random | balanced | nearest.",
-    "source": "auto | hub | sample | DIR | FILE | SPLIT=FILE[,SPLIT=FILE].",
-    "model": "A bundled name, a directory or a hub id; given several times, a line-up is trained.",
-    "family": "Force a model family; several (a,b) train a line-up.",
-    "out": "The run folder (default: runs/MIX-N).",
-    "steps": "Train for this many steps …",
-    "epochs": "… or until this many times the examples of all tasks have been drawn …",
-    "minutes": "… or for this many minutes of training.",
-    "batch_tokens": "Tokens a step: inputs and targets, over all ranks.",
-    "accumulate": "Split each step into at least this many backward passes (saves memory, changes nothing else).",
-    "learning_rate": "The peak learning rate (default: what suits the optimizer).",
-    "schedule": "constant | linear | cosine | inverse_sqrt (default: what suits the optimizer).",
-    "warmup_steps": "Steps of linear warm-up.",
-    "optimizer": "adafactor | adamw | rms_adamw (auto: rms_adamw for random weights, else adafactor).",
-    "precision": "fp32 | bf16 | auto (bf16 where the hardware multiplies in it); int8 in eval and predict.",
-    "max_input": "Most tokens of an input; longer column text is cut and counted.",
-    "max_target": "Most tokens of a target or an answer.",
-    "eval_every": "Evaluate every N steps and keep the best model (0: only at the end).",
-    "save_every": "Write a checkpoint every N steps (0: only at the end).",
-    "by": "How choices are answered in the final evaluation: write | rank | both | constrained.",
-    "seed": "Seed of the stream, dropout and fresh weights.",
-}
-
-
-def _config_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the main configuration fields as options, with the types and defaults of `Config`."""
-    from dataclasses import fields
-
-    from t2t.config import Config
-
-    by_name = {field.name: field for field in fields(Config)}
-    for name in reversed(_HELP):
-        field = by_name[name]
-        kind = next((k for word, k in (("int", int), ("float", float)) if str(field.type).startswith(word)), str)
-        plain = field.default not in (None, ()) and field.default != 0
-        shown = f"{_HELP[name]}  [default: {field.default}]" if plain else _HELP[name]
-        how: dict[str, Any] = {"multiple": True} if name == "model" else {"default": None}
-        function = click.option(f"--{name.replace('_', '-')}", name, type=kind, help=shown, **how)(function)
-    return function
-
-
-def _settings(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
-    """Join a configuration file, ``--set`` and options; the later ones win."""
-    from t2t import strict_yaml
-    from t2t.config import parse_setting
-
-    settings: dict[str, Any] = {}
-    if config_file:
-        document = strict_yaml.read(Path(config_file))
-        if not isinstance(document.data, dict):
-            raise UsageError("expected settings by name", where=config_file, code="C01")
-        settings |= document.data
-    for text in given:
-        key, value = parse_setting(text)
-        settings[key] = value
-    settings |= {name: value for name, value in options.items() if value is not None}
-    return settings
-
-
-def _training(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
-    """Return the settings of a run that trains; one epoch unless they say for how long."""
-    settings = _settings(options, config_file, given)
-    if not any(settings.get(k) for k in ("mix", "task")):
-        raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
-    if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
-        settings["epochs"] = 1.0
-    return settings
-
-
-@cli.command()
-@_config_options
-@click.option("--pack", is_flag=True, default=None, help="Put several examples into one row (exact for T5 shapes).")
-@PLAIN
-@click.option("--long-targets", default=None, help="error | cut: a training target over --max-target.")
-@click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name; repeatable.")
-@click.option("--dry-run", is_flag=True, help="Take one real step; print shapes, steps and memory; keep nothing.")
-@click.pass_obj
-def train(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run: bool, **options: Any) -> None:
-    """Train on a mix or on tasks, evaluate, and write the run folder; several models or families are set side by side.
-
-    Example: t2t train --mix glue --steps 200
-    """
-    from t2t.config import from_mapping
-
-    models = options.pop("model")
-    options["model"] = models[0] if len(models) == 1 else None
-    settings = _training(options, config_file, given)
-    families = [name.strip() for name in str(settings.get("family") or "").split(",") if name.strip()]
-    if len(models) > 1 or len(families) > 1:
-        _train_line_up(obj, models or [settings.get("model", "t2t-mini")], families, settings, dry_run)
-        return
-    config = from_mapping(settings, where=config_file or "").check_trainable()
-    from t2t.train import dry_run as try_one
-    from t2t.train import train as start
-
-    if dry_run:
-        show("", [{"what": name, "is": value} for name, value in try_one(config, watch=obj["screen"]).items()])
-        return
-    report = start(config, watch=obj["screen"])
-    _show_run(obj, Path(report.folder))
-
-
-def _train_line_up(
-    obj: Any, models: Sequence[str], families: Sequence[str], settings: dict[str, Any], dry_run: bool
-) -> None:
-    """Train several models on the same mix and print their comparison; exit with the code of the first fault."""
-    from t2t.config import from_mapping
-    from t2t.lineup import folder_of, members, side_by_side, train_all
-
-    if dry_run:
-        raise UsageError("a dry run is of one model", fix="Give one --model and --family.")
-    who = members(models, families)
-    configs = [from_mapping({**settings, "model": one.model, "family": one.family}) for one in who]
-    config = [config.check_trainable() for config in configs][0]
-    folder = folder_of(settings)
-    notice = obj["screen"].notice
-    codes = train_all(who, settings, folder, notice=notice, quiet=obj["screen"].quiet)
-    done = [name for name, code in codes.items() if code == 0]
-    if len(done) > 1:
-        _show_comparison(side_by_side(folder, done, split=config.split))
-        notice(f"line-up: {folder / 'lineup.md'}")
-    for name, code in codes.items():
-        if code:
-            notice(f"{name} ended with exit code {code}")
-    sys.exit(next((code for code in codes.values() if code), 0))
-
-
-@cli.command("distill")
-@click.option("--teacher", required=True, metavar="RUN|MODEL", help="What answers the training rows.")
-@click.option("--student", required=True, metavar="MODEL", help="What learns: as --model of train.")
-@_config_options
-@click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name, as soft_temperature.")
-@click.pass_obj
-def distill_(
-    obj: Any, /, teacher: str, student: str, config_file: str | None, given: tuple[str, ...], **options: Any
-) -> None:
-    """Train a student on what a teacher says of the training rows, in place of their labels.
-
-    Example: t2t distill --teacher runs/large --student t2t-mini --task glue/rte --epochs 3
-    """
-    from t2t.config import from_mapping
-    from t2t.distill import distill
-
-    if options["model"]:
-        raise UsageError("the model that is trained is the student", fix="Leave --model out.")
-    settings = _training({**options, "model": student}, config_file, given)
-    report = distill(teacher, from_mapping(settings, where=config_file or ""), watch=obj["screen"])
-    _show_run(obj, Path(report.folder))
-
-
-@cli.command()
-@click.argument("run", type=str)
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="A setting that may change, such as steps.")
-@click.pass_obj
-def resume(obj: Any, run: str, given: tuple[str, ...]) -> None:
-    """Go on with a run that was stopped or killed, from its newest sound checkpoint."""
-    from t2t.config import parse_setting
-    from t2t.train import resume as go_on
-
-    folder = Path(run)
-    go_on(folder, changes=dict(parse_setting(text) for text in given), watch=obj["screen"])
-    _show_run(obj, folder)
-
-
-@cli.command()
-@click.option("--task", required=True, help="A task with choices, and prompts with a cloze.")
-@click.option("--model", required=True, help="A masked language model: a directory or a hub id.")
-@click.option("--labelled", type=int, help="Labelled rows, drawn at random (0: none).  [default: 10]")
-@click.option("--unlabelled", type=int, help="Rows whose labels are not looked at.  [default: 1000]")
-@click.option("--patterns", help="Prompts with a cloze, separated by commas (default: all of the task).")
-@click.option("--prompt", help="The classifier's prompt (default: plain).")
-@click.option("--seeds", type=int, help="Models a pattern.  [default: 3]")
-@click.option("--generations", help="Of iPET: a number, or auto, which grows to a thousand examples.  [default: 0]")
-@click.option("--steps", type=int, help="Steps of each cloze model.  [default: 250]")
-@click.option("--classifier-steps", type=int, help="Steps of the classifier.  [default: 500]")
-@click.option("--learning-rate", type=float, help="Of the cloze models.  [default: 1e-5]")
-@click.option("--classifier-learning-rate", type=float, help="Of the classifier (default: an encoder's).")
-@click.option(
-    "--mlm-weight", type=float, help="Share of the language model's own loss; 0 halves the time.  [default: 1e-4]"
-)
-@click.option("--batch", type=int, help="Examples a step.  [default: 16]")
-@click.option("--max-input", type=int, help="Most tokens of an input.  [default: 256]")
-@click.option("--precision", help="fp32 | bf16 | auto.")
-@click.option("--source", help="As for train.")
-@click.option("--split", help="What is scored.  [default: validation]")
-@click.option("--eval-limit", type=int, help="Score a seeded sample of this many rows.")
-@click.option("--out", help="The run folder (default: runs/pet-TASK-N).")
-@click.option("--seed", type=int, help="Seed of the draws and of training.  [default: 42]")
-@click.pass_obj
-def pet(obj: Any, /, **options: Any) -> None:
-    """Teach a classifier with few labelled rows, many without labels, and patterns (PET, iPET).
-
-    Example: t2t pet --task glue/rte --model MLM --labelled 10 --unlabelled 1000
-    """
-    from t2t.pet import Plan
-    from t2t.pet import pet as start
-
-    given = {name: value for name, value in options.items() if value is not None}
-    if "patterns" in given:
-        given["patterns"] = tuple(name.strip() for name in given["patterns"].split(","))
-    if "generations" in given:
-        given["generations"] = _generations(given["generations"])
-    _show_run(obj, Path(start(Plan(**given), watch=obj["screen"]).folder))
-
-
-def _generations(text: str) -> int:
-    """Return a number of generations, -1 for auto."""
-    if text != "auto" and not text.isdecimal():
-        raise UsageError(f'generations: expected a number or auto, got "{visible(text)}"', code="C01")
-    return -1 if text == "auto" else int(text)
-
-
-def _show_run(obj: Any, folder: Path) -> None:
-    """Write the pages of a finished run (main rank only) and print its score table."""
-    if int(os.environ.get("RANK", "0")):
-        return
-    from t2t.report import render
-
-    render(folder)
-    _show_report(folder)
-    obj["screen"].notice(f"report: {folder / 'report.html'}")
-
-
-def _show_report(folder: Path) -> None:
-    from t2t.report import pair_table, prompt_table, read, repair_table, table
-
-    report = read(folder)
-    title = f"{report['run']} · {report['split']}" + (" · SAMPLE DATA" if report["source"] == "sample" else "")
-    several = prompt_table(report)
-    rows = [row | {"prompt": row["prompt"].partition("@")[0]} for row in table(report)]
-    if not several:
-        rows = [{k: v for k, v in row.items() if k != "prompt"} for row in rows]
-    if rows:
-        show(title, rows, right=("value", "majority", "n", "unparsed"))
-    else:
-        click.echo(f"{report['run']}: nothing was scored; the notes of the report say why")
-    if several:
-        show("spread over prompts", several, right=("prompts", "mean", "lowest", "highest", "sd"))
-    if repairs := repair_table(report):
-        show("repaired answers", repairs, right=("count",))
-    if pairs := pair_table(report):
-        show("what it takes to score every pair of n texts", pairs, right=tuple(pairs[0])[2:])
-    if report["average"]:
-        click.echo(f"average {report['average']['value']:.2f} over {len(report['average']['tasks'])} tasks")
+for _command in (train, pretrain, distill_, pet, resume, prompt, ls):
+    cli.add_command(_command)
 
 
 # -- eval, predict, report, compare ----------------------------------------------------------------------------------
@@ -340,7 +86,7 @@ def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **o
 
     options["task"] = options.pop("task_")
     options["eval_limit"] = options.pop("limit")
-    settings = _settings(options, None, given)
+    settings = settings_of(options, None, given)
     folder = evaluate_model(model, settings, watch=obj["screen"])
     from t2t.report import read, render
 
@@ -348,7 +94,7 @@ def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **o
     if as_json:
         show_json(read(folder))
     else:
-        _show_report(folder)
+        show_report(folder)
         obj["screen"].notice(f"report: {folder / 'report.html'}")
 
 
@@ -412,7 +158,7 @@ def report(obj: Any, run: str, as_json: bool) -> None:
     if as_json:
         show_json(read(Path(run)))
     else:
-        _show_report(Path(run))
+        show_report(Path(run))
         obj["screen"].notice(f"report: {Path(run) / 'report.html'}")
 
 
@@ -433,24 +179,7 @@ def compare(runs: tuple[str, ...], split: str, as_json: bool) -> None:
     if as_json:
         show_json(asdict(found))
     else:
-        _show_comparison(found)
-
-
-def _show_comparison(found: Any) -> None:
-    """Print a comparison as tables."""
-    from t2t.compare import difference_rows, run_rows, score_blocks
-
-    for note in found.notes:
-        click.echo(visible(note, 1000))
-    show("", run_rows(found), right=("#", "average", "parameters", "train s", "tokens", "ex/s", "MB"))
-    for block in score_blocks(found):
-        click.echo()
-        show("scores by run, percent with 95 % intervals", block, right=("n",))
-    click.echo()
-    show(f"differences to {found.runs[0].run}, percent points", difference_rows(found),
-         right=("difference", "p", "Holm", "MDE", "disagree"))  # fmt: skip
-    click.echo("*: ranked, not written. p: McNemar's exact test where rows are right or wrong, else paired bootstrap.")
-    click.echo("Holm: p corrected for all these tests. MDE: what a test of so many rows finds four times in five.")
+        show_comparison(found)
 
 
 # -- check, fetch, info ----------------------------------------------------------------------------------------------

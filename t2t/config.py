@@ -60,8 +60,16 @@ class Config:
     cap: int | None = None
     temperature: float | None = None
     train_limit: int | None = None
+    # What is pretrained on
+    corpus: tuple[str, ...] = ()
+    column: str = "text"
+    objective: str = "span_corruption"
+    noise_density: float | None = None
+    mean_span: float | None = None
+    validation: str | None = None
     # The model
     model: str = "t2t-mini"
+    fresh: bool = False
     family: str | None = None
     max_input: int = 512
     max_target: int = 128
@@ -145,7 +153,7 @@ class Config:
 
     def check_trainable(self) -> Config:
         """Return self if it says what to train on and for how long, else raise ``UsageError``."""
-        if bool(self.mix) == bool(self.task):
+        if (self.mix and self.task) or not (self.mix or self.task or self.corpus):
             raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
         if sum(length is not None for length in (self.steps, self.epochs, self.minutes)) != 1:
             raise UsageError("say how long to train: one of --steps, --epochs, --minutes")
@@ -183,7 +191,7 @@ _LOWEST: dict[str, float] = {
     "eval_every": 0, "save_every": 0, "keep": 1, "log_every": 1, "patience": 0, "seed": 0, "cap": 1,
     "temperature": 1e-9, "shots": 0, "train_limit": 1, "eval_limit": 1, "eval_tokens": 1, "dropout": 0,
     "head_dropout": 0, "layer_decay": 0, "unfreeze_every": 0, "mlm_weight": 0, "decoder_layers": 1, "adapter_rank": 1,
-    "virtual_tokens": 1, "beams": 1, "soft_temperature": 1e-9, "soft_weight": 0,
+    "virtual_tokens": 1, "beams": 1, "mean_span": 1, "soft_temperature": 1e-9, "soft_weight": 0,
 }  # fmt: skip
 _HIGHEST: dict[str, float] = {
     "dropout": 0.99,
@@ -236,9 +244,9 @@ def _read(key: str, value: Any) -> Any:
 
     YAML 1.1 takes 1e-3 for a text, for want of a point.
     """
-    if key == "task" and isinstance(value, str):
+    if key in ("task", "corpus") and isinstance(value, str):
         return tuple(part.strip() for part in value.split(","))
-    if key == "task" and isinstance(value, list):
+    if key in ("task", "corpus") and isinstance(value, list):
         return tuple(value)
     if isinstance(value, str) and _HINTS.get(key) in (float, float | None):
         try:

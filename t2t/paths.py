@@ -41,3 +41,8 @@ def sample_folder() -> Path:
 def models_folder() -> Path:
     """Return the folder of the bundled models."""
     return bundled("data") / "models"
+
+
+def cache_folder() -> Path:
+    """Return the folder of what is made once and can be made anew: in ``XDG_CACHE_HOME``, or in ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "t2t"

@@ -36,6 +36,7 @@ class Screen:
         self._progress: Progress | None = None
         self._bar: Any = None
         self._said = -SECONDS_BETWEEN_LINES
+        self.more: Callable[[Run, dict[str, Any]], str] | None = None  # what else to say of a step
 
     def notice(self, text: str) -> None:
         """Print one line; loud for the sample and for warnings."""
@@ -46,11 +47,14 @@ class Screen:
         """Move the bar of the loop; without a terminal print a line now and then."""
         state = run.state
         line = f"loss {values['loss']:.3f} · {values['tokens_per_second']:,.0f} tok/s · step {state.step:,}"
+        line += f" · {values['tokens']:,} tokens" + (self.more(run, values) if self.more else "")
         if self._progress is not None and self.console.is_terminal:
             self._progress.update(self._bar, completed=min(run.progress, 1.0) * 100, what=line)
         elif run.done or time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
             self._said = time.monotonic()
-            self.console.print(f"{100 * min(run.progress, 1.0):5.1f} % · {line}", highlight=False)
+            left = state.seconds * (1 / run.progress - 1) if run.progress else 0.0
+            said = f"{100 * min(run.progress, 1.0):5.1f} % · {line} · {_time(left)} left"
+            self.console.print(said, highlight=False)
 
     @contextlib.contextmanager
     def training(self, run: Run) -> Iterator[None]:
@@ -86,6 +90,12 @@ class Screen:
         with Progress(*columns, console=self.console, disable=hidden, transient=True) as progress:
             self._progress = progress
             yield progress
+
+
+def _time(seconds: float) -> str:
+    """Return hours, minutes and seconds."""
+    minutes, seconds = divmod(max(round(seconds), 0), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> None:

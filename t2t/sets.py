@@ -14,12 +14,14 @@ from t2t.config import Config
 from t2t.errors import DataError, UsageError
 from t2t.examples import Examples
 from t2t.mixtures import Mix
+from t2t.objectives import OBJECTIVES
 from t2t.sources import Rows, SplitMissing, open_rows
 from t2t.tasks import prompts, task
 from t2t.types import Prompt, Task
 
 __all__ = ["Sets", "chosen_mix", "examples", "load"]
 
+TEXT = "pretraining/text"  # the task of plain text under an objective for models that write
 SAMPLE = "sample:"  # before the names of prompts: one of them is drawn for each row
 
 
@@ -27,13 +29,15 @@ SAMPLE = "sample:"  # before the names of prompts: one of them is drawn for each
 class Sets:
     """Examples to train on by task, examples to score by task (``task@prompt`` under several prompts), and notes.
 
-    ``held`` are those of tasks with an objective, which have no answers to score.
+    ``held`` are those of tasks with an objective, which have no answers to score; ``corpora`` are those tasks among
+    them whose texts are joined and cut when the tokenizer is known (`t2t.stretches`).
     """
 
     mix: Mix
     train: dict[str, Examples] = field(default_factory=dict)
     score: dict[str, Examples] = field(default_factory=dict)
     held: dict[str, Examples] = field(default_factory=dict)
+    corpora: dict[str, Task] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
 
@@ -45,8 +49,13 @@ class Sets:
 
     @property
     def fingerprint(self) -> dict[str, str]:
-        """The sha256 of the rows trained on, by task."""
-        return {name: egs.rows.origin.fingerprint for name, egs in self.train.items() if isinstance(egs.rows, Rows)}
+        """What stands for the rows trained on, by task: their sha256, or that of a corpus's ids."""
+        files = {name: egs.fingerprint for name, egs in self.train.items() if name in self.corpora}
+        return files | {
+            name: egs.rows.origin.fingerprint
+            for name, egs in self.train.items()
+            if name not in files and isinstance(egs.rows, Rows)
+        }
 
     @property
     def prompts(self) -> dict[str, dict[str, str]]:
@@ -60,13 +69,25 @@ class Sets:
         )
         origins = {name: kind for name, kind in self.origins.items() if name not in names}
         # A mix names some tasks by their file.
-        named = tuple(name for name in self.mix.scored + self.mix.trained_only if task(name).name in names)
+        every = [name for name in self.mix.scored + self.mix.trained_only if name not in self.corpora]
+        named = tuple(name for name in every if task(name).name in names)
         return replace(self, mix=replace(self.mix, without=named), train=train, score=score, origins=origins)
 
 
 def chosen_mix(config: Config) -> Mix:
-    """Return the mix a configuration names, with its own policy in place of the mix's where it gives one."""
+    """Return the mix a configuration names, with its own policy in place of the mix's where it gives one.
+
+    Corpora join a mix as one of its entries, or tasks as theirs; where one has a rate, so have all (1 if not given).
+    """
     chosen = mixtures.mix(config.mix) if config.mix else mixtures.of_tasks(config.task)
+    if config.corpus:
+        rates = dict(map(_rated, config.corpus))
+        others = dict.fromkeys([config.mix] if config.mix else config.task, 1.0)
+        explicit = any(rate is not None for rate in rates.values())
+        chosen = Mix(
+            "+".join(filter(None, ["pretrain", config.mix])), chosen.title, "explicit" if explicit else chosen.policy,
+            {**{_text_task(name): 1.0 if rate is None else rate for name, rate in rates.items()}, **others},
+        )  # fmt: skip
     policy = config.rates or chosen.policy
     if policy in ("equal", "explicit") and (config.cap or config.temperature):
         raise UsageError(f"cap and temperature have no meaning for {policy} rates", fix="Leave them out.", code="C05")
@@ -76,6 +97,32 @@ def chosen_mix(config: Config) -> Mix:
         cap=config.cap or chosen.cap,
         temperature=config.temperature or chosen.temperature,
     )
+
+
+def _rated(said: str) -> tuple[str, float | None]:
+    """Return a corpus and its rate, which may stand behind it: ``books.txt=0.5``."""
+    name, equals, rate = said.rpartition("=")
+    try:
+        return (name, float(rate)) if equals else (said, None)
+    except ValueError:
+        return said, None
+
+
+def _text_task(name: str) -> str:
+    """Return what the task is called whose texts are a corpus."""
+    return f"{TEXT}:{name}"
+
+
+def own_tasks(config: Config) -> dict[str, Task]:
+    """Return the tasks of a configuration's own corpora, by name: their texts under its objective."""
+    plain = task(TEXT)
+    names = {_text_task(name): name for name, _ in map(_rated, config.corpus)}
+    column = {"text": replace(plain.columns["text"], origin=config.column)}
+    return {
+        called: replace(plain, name=called, objective=config.objective, columns=column,
+                        source=replace(plain.source, hub=name))
+        for called, name in names.items()
+    }  # fmt: skip
 
 
 def examples(
@@ -131,14 +178,20 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
 
     ``preferred`` are the prompts to take where ``config`` names none.
     """
-    sets = Sets(chosen_mix(config))
+    sets, named = Sets(chosen_mix(config)), own_tasks(config)
     own = config.source if "=" in config.source else _for_training(config.source, training)
     for name in sets.mix.tasks if training else ():
+        one = named.get(name) or task(name)
+        if one.objective in OBJECTIVES:
+            sets.corpora[name] = one
+            continue
         sets.train[name] = examples(
-            task(name), "train", own, prompt_name=config.prompt, limit=config.train_limit, seed=config.seed,
+            one, "train", own, prompt_name=config.prompt, limit=config.train_limit, seed=config.seed,
             shots=config.shots, shots_by=config.shots_by, preferred=preferred,
         )  # fmt: skip
     for name in sets.mix.scored:
+        if (named.get(name) or task(name)).objective in OBJECTIVES:
+            continue
         declared = task(name).source.splits
         if declared and config.split not in declared:
             sets.notes.append(f"{name} is not scored: it has no {config.split} split, only {', '.join(declared)}")

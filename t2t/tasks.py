@@ -28,6 +28,7 @@ from t2t.languages import language
 from t2t.masking import ENCODER_OBJECTIVES
 from t2t.metrics import metric
 from t2t.names import check_name, check_task_name
+from t2t.objectives import OBJECTIVES
 from t2t.paths import task_folders
 from t2t.strict_yaml import Document
 from t2t.template import CHOICES, MASK, parse
@@ -211,8 +212,9 @@ def _objective(doc: Document, data: Mapping[str, Any]) -> str:
     if "objective" not in data:
         return ""
     name, where = _text(doc, data, "objective"), doc.where("objective")
-    if name not in ENCODER_OBJECTIVES:
-        known = f"Objectives: {', '.join(ENCODER_OBJECTIVES)}.{did_you_mean(name, ENCODER_OBJECTIVES)}"
+    every = [*ENCODER_OBJECTIVES, *OBJECTIVES]
+    if name not in every:
+        known = f"Objectives: {', '.join(every)}.{did_you_mean(name, every)}"
         raise UsageError(f'"{visible(name)}" is not an objective of a task', where=where, fix=known, code="C01")
     if data["answer"] != "text" or data["metrics"]:
         raise UsageError("a task with an objective has no answers to score", where=where,

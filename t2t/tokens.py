@@ -8,6 +8,8 @@ unknown or defused is counted by task, and `audit` looks for labels the vocabula
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -93,7 +95,8 @@ class Tokens:
     """A tokenizer with limits in tokens, and the tally of what it did.
 
     ``max_input`` and ``max_target`` count the end-of-sequence token. ``lead`` are ids that stand before every input of
-    an example, beside that limit.
+    an example, beside that limit. ``stretches`` are sets of examples that stand for stretches of a corpus, by the part
+    of their uids before the place (`t2t.stretches`): each encodes its own.
     """
 
     lead: tuple[int, ...] = ()
@@ -103,6 +106,7 @@ class Tokens:
         self.tokenizer = tokenizer
         self.max_input, self.max_target = max_input, max_target
         self.tallies: dict[str, Tally] = {}
+        self.stretches: dict[str, Any] = {}
         self._memo = Memo[tuple[str, int, bool | None], Encoded](lambda e: e.source.nbytes + e.target.nbytes)
         self.pad, self.eos, self.unk = tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id
         if self.pad is None or self.eos is None:
@@ -123,6 +127,21 @@ class Tokens:
         ``cut_targets``: None keeps targets whole (evaluation); False raises ``DataError`` on one over the limit, True
         cuts it (training).
         """
+        if self.stretches:
+            return self._with_stretches(egs, cut_targets)
+        return self._encoded(egs, cut_targets)
+
+    def _with_stretches(self, egs: Sequence[Example], cut_targets: bool | None) -> list[Encoded]:
+        """Encode examples of which some stand for stretches of a corpus, set by set."""
+        out: dict[int, Encoded] = {}
+        sets = [eg.uid.rpartition(":")[0] for eg in egs]
+        for name in dict.fromkeys(sets):
+            where = [i for i, own in enumerate(sets) if own == name]
+            some, corpus = [egs[i] for i in where], self.stretches.get(name)
+            out |= zip(where, corpus.encode(some) if corpus else self._encoded(some, cut_targets), strict=True)
+        return [out[i] for i in range(len(egs))]
+
+    def _encoded(self, egs: Sequence[Example], cut_targets: bool | None) -> list[Encoded]:
         keys = [(eg.uid, hash((eg.pieces, eg.target)), cut_targets) for eg in egs]
         named = dict(zip(keys, egs, strict=True))
         return self._memo.get(keys, lambda new, again: self._encode([named[k] for k in new], cut_targets, again))
@@ -190,6 +209,27 @@ class Tokens:
             if self._control.intersection(ids[:-1].tolist()) and self._inside(texts[i], ids, target):
                 encoded[i] = self._call([self._spell(texts[i])], target)[0]
         return encoded
+
+    def bare(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return the ids of each text alone: no special tokens around it, none taken from it."""
+        rows = self._unframed(list(texts))
+        for i, ids in enumerate(rows):
+            if self._control.intersection(ids.tolist()):
+                rows[i] = self._unframed([self._spell(texts[i])])[0]
+        return rows
+
+    def _unframed(self, texts: list[str]) -> list[np.ndarray]:
+        out = self.tokenizer(texts, add_special_tokens=False, split_special_tokens=True, truncation=False,
+                             verbose=False, return_attention_mask=False, return_token_type_ids=False)  # fmt: skip
+        return [np.asarray(ids, dtype=np.int32) for ids in out["input_ids"]]
+
+    @property
+    def digest(self) -> str:
+        """What stands for the tokenizer: two that give other ids have another one."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        vocabulary = sorted(self.tokenizer.get_vocab().items())
+        said = backend.to_str() if backend else json.dumps([type(self.tokenizer).__name__, vocabulary])
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _sentinel_ids(self, texts: Sequence[str], target: bool) -> list[np.ndarray]:
         """Return the ids of texts whose ``<extra_id_N>`` are sentinel tokens."""
@@ -342,8 +382,6 @@ class Tokens:
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files without traces of where it was loaded from."""
-        import json
-
         self.tokenizer.save_pretrained(folder)
         path = folder / "tokenizer_config.json"
         config = json.loads(path.read_text(encoding="utf-8"))

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from t2t import checkpoint, mixtures, models, runs, sets, teacher
+from t2t import checkpoint, mixtures, models, runs, sets, stretches, teacher
 from t2t.apply import answerable, options
 from t2t.batches import plan, steps
 from t2t.checkpoint import State
@@ -31,7 +31,9 @@ from t2t.config import CHANGEABLE, Config
 from t2t.errors import CheckpointError, NonFiniteError, Stopped, UsageError
 from t2t.mixtures import Stream
 from t2t.models import Model, adapters
+from t2t.models.held_out import HeldOut, measure
 from t2t.models.precision import said
+from t2t.objectives import OBJECTIVES
 from t2t.optim import optimizer as make_optimizer
 from t2t.optim import rate, settle
 from t2t.pairs import pair_costs
@@ -48,6 +50,7 @@ from t2t.predict import (
     run_signature,
 )
 from t2t.sets import Sets
+from t2t.stretches import Stretches
 from t2t.tasks import task
 from t2t.types import Example, Mixture, Report, Score
 
@@ -140,7 +143,7 @@ def train(
     """
     config.check_trainable()
     accelerator = _accelerator()
-    folder = runs.new_folder(config.out, config.mix or "+".join(config.task)) if accelerator.is_main_process else None
+    folder = runs.new_folder(config.out, sets.chosen_mix(config).name) if accelerator.is_main_process else None
     folder = Path(_agree(accelerator, str(folder)))
     config = replace(config, out=str(folder))
     with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
@@ -250,6 +253,9 @@ def prepare(
     torch.manual_seed(config.seed)
     model = model or models.build(place, options(config))
     found = answerable(model, found, config)
+    if found.corpora:
+        found = stretches.cut(found, model.tokens, config, alone=place.family == "causal", watch=watch)
+        model.tokens.stretches = {f"{egs.task.name}:{egs.split}": egs for egs in _stretches(found)}
     if config.teacher:
         found = teacher.taught(found, config, folder, model)
     for note in found.notes:
@@ -279,17 +285,24 @@ def prepare(
     return run
 
 
-def _family(config: Config) -> str | None:
-    """Return the family asked for; where the tasks have an objective, the one that is pretrained.
+def _stretches(found: Sets) -> list[Stretches]:
+    """Return the sets that are stretches of corpora."""
+    every = [*found.train.values(), *found.held.values()]
+    return [egs for egs in every if isinstance(egs, Stretches)]
 
-    Raise ``UsageError`` where tasks with an objective and others, or of several, are mixed.
+
+def _family(config: Config) -> str | None:
+    """Return the family asked for; where the tasks have an encoder's objective, the one that is pretrained.
+
+    Raise ``UsageError`` where tasks with an encoder's objective and others, or of several, are mixed.
     """
+    named = sets.own_tasks(config)
     names = sets.chosen_mix(config).tasks
-    objectives = {task(name).objective for name in names}
-    if objectives == {""}:
+    objectives = {(named.get(name) or task(name)).objective for name in names}
+    if objectives <= {"", *OBJECTIVES}:
         return config.family
     if len(objectives) > 1:
-        said = ", ".join(f"{name}: {task(name).objective or 'none'}" for name in names)
+        said = ", ".join(f"{name}: {(named.get(name) or task(name)).objective or 'none'}" for name in names)
         raise UsageError(f"tasks of one objective, or of none, are trained together ({said})",
                          fix="Pretrain first, then train the model that was saved.", code="C05")  # fmt: skip
     if config.family not in (None, PRETRAINING):
@@ -320,6 +333,9 @@ def _sizes(model: Model, found: Sets, watch: Watch) -> dict[str, np.ndarray]:
     out = {}
     with watch.task("reading and encoding", sum(map(len, found.train.values()))) as tick:
         for name, egs in found.train.items():
+            if isinstance(egs, Stretches):
+                out[name] = np.broadcast_to(np.array(egs.lengths, np.int32), (len(egs), 2))
+                continue
             out[name] = np.empty((len(egs), 2), np.int32)
             for start in range(0, len(egs), 1024):
                 part = egs[start : start + 1024]
@@ -432,12 +448,13 @@ def _batches(run: Run) -> Iterator[list[Example]]:
             state.at += 1
             state.step += 1
             state.examples += len(picked)
-            state.input_tokens += int(sizes[picked, 0].sum())
-            state.target_tokens += int(sizes[picked, 1].sum())
             names = [stream.names[t] for t in window.tasks[picked]]
             for name in names:
                 state.drawn[name] += 1
             egs = [run.sets.train[name][int(i)] for name, i in zip(names, window.examples[picked], strict=True)]
+            egs = [replace(eg, visit=state.step) if eg.task in run.sets.corpora else eg for eg in egs]
+            read, written = np.array(run.model.sizes(egs)).sum(0)
+            state.input_tokens, state.target_tokens = state.input_tokens + int(read), state.target_tokens + int(written)
             uids = "\n".join(eg.uid for eg in egs)
             state.order = hashlib.sha256((state.order + uids).encode()).hexdigest()
             yield egs
@@ -499,6 +516,8 @@ def _parts(config: Config, model: Model, egs: Sequence[Example], world: int) -> 
     """Cut a rank's examples of a step into backward passes: in their order where padding costs nothing, else of similar
     lengths.
     """
+    if model.unpadded and config.accumulate * world == 1:
+        return [list(egs)] if egs else []
     budget = max(1, config.batch_tokens // (config.accumulate * world))
     sizes = np.array(model.sizes(egs), dtype=np.int64).reshape(-1, 2)
     if config.pack or model.unpadded:
@@ -549,9 +568,16 @@ def _any(run: Run, mine: int | None) -> bool:
 
 
 def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
-    """Score the validation sets, write a line, and keep the checkpoint if it is the best so far."""
+    """Score the validation sets, write a line, and keep the checkpoint if it is the best so far.
+
+    Where there is nothing to score, what was held out is measured, and the last checkpoint is the one that counts.
+    """
     state, config = run.state, run.config
+    held = _held_out(run)
     if not run.sets.score:
+        state.evaluated = state.step
+        if held and metrics:
+            metrics.write(step=state.step, seconds=round(state.seconds, 3), held_out=_as_json(held))
         return
     scores, _ = evaluate_sets(run.model, run.sets, by=_by(config), watch=run.watch, gather=_gather(run))
     mean = average(scores, run.sets.mix)
@@ -563,12 +589,32 @@ def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
         state.evaluations_since_best += 1
     state.evaluated = state.step
     if metrics:
-        metrics.write(step=state.step, seconds=round(state.seconds, 3), average=mean.get("value"), scores=values)
+        more = {"held_out": _as_json(held)} if held else {}
+        metrics.write(step=state.step, seconds=round(state.seconds, 3), average=mean.get("value"), scores=values, **more)
         said = f"step {state.step}: average {mean.get('value', 0.0):.2f}"
         run.watch.notice(said + (" (best)" if _is_best(state) else ""))
     _save(run)
     if run.main and _is_best(state):
         checkpoint.set_best(run.checkpoints, state.step)
+
+
+def _held_out(run: Run) -> dict[str, HeldOut]:
+    """Measure the stretches that were held out, and say it. Every rank measures the same."""
+    found = {
+        name: measure(run.model, egs, budget=run.config.eval_tokens)
+        for name, egs in run.sets.held.items()
+        if isinstance(egs, Stretches)
+    }
+    for name, held in found.items():
+        run.watch.notice(f"step {run.state.step}: {name}: held out {held}")
+    return found
+
+
+def _as_json(held: dict[str, HeldOut]) -> dict[str, dict[str, float]]:
+    return {
+        name: {"nats_per_token": round(one.nats_per_token, 5), "bits_per_byte": round(one.bits_per_byte, 5)}
+        for name, one in held.items()
+    }
 
 
 def _by_name(scores: Sequence[Score]) -> dict[str, float]:
@@ -637,9 +683,11 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
             checkpoint.verify(path)
             checkpoint.load(path, run.model.net)
             run.notes.append(f"the model is that of step {run.state.best_step}, the best of those evaluated")
+    held = {} if run.model.fits else _held_out(run)
+    run.notes += [f"{name}: held out {one}" for name, one in held.items()]
     if run.main:
         _save_model(run)
-        for line in run.model.held_out(run.sets.held):
+        for line in () if run.sets.corpora else run.model.held_out(run.sets.held):
             run.notes.append(line)
             run.watch.notice(line)
     started = time.monotonic()
@@ -657,7 +705,8 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
         folder=str(run.folder),
     )
     if run.main:
-        runs.write_json(run.folder / "report.json", _report_json(report, run, answered))
+        more = {"held_out": _as_json(held)} if held else {}
+        runs.write_json(run.folder / "report.json", {**_report_json(report, run, answered), **more})
     return report
 
 

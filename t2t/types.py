@@ -142,7 +142,8 @@ class Example:
     ``range`` bounds a number; ``words`` are what tags stand for; ``format`` is how the answer is written, and
     ``spans`` whether the tags make spans; ``group`` names the question that the row belongs to; ``taught`` are a
     teacher's scores of the choices in nats, where these are to be learned; ``row`` is a digest of the row's columns,
-    the same under every prompt and from every copy of the data.
+    the same under every prompt and from every copy of the data. ``visit`` is the step at which it is drawn, where what
+    is learned of it is drawn anew (`t2t.stretches`).
     """
 
     uid: str
@@ -159,6 +160,7 @@ class Example:
     group: str = ""
     taught: tuple[float, ...] = ()
     row: str = ""
+    visit: int = 0
 
     @property
     def sentinels(self) -> bool:

@@ -46,7 +46,7 @@ def load_body(path: Path, options: Options) -> tuple[Any, list[str], bool]:
     from transformers import AutoConfig, AutoModel
 
     try:
-        if not [file for file in path.glob("*.safetensors*") if file.name != OWN_WEIGHTS]:
+        if options.fresh or not [file for file in path.glob("*.safetensors*") if file.name != OWN_WEIGHTS]:
             shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
             torch.manual_seed(options.seed)
             return AutoModel.from_config(shape), [f"random weights, seed {options.seed}"], True

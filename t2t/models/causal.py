@@ -598,7 +598,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Causal:
     )
     origin, fresh = str(path / gguf) if gguf else folder, False
     try:
-        if gguf or list(path.glob("*.safetensors*")):
+        if (gguf or list(path.glob("*.safetensors*"))) and not options.fresh:
             net = _trained(folder, {**how, **_dequantised(gguf)})
         else:
             net, fresh = _random(folder, options.seed), True

@@ -436,7 +436,7 @@ def _load_lm(path: Path, options: Options) -> tuple[Any, list[str], bool]:
     from transformers import AutoConfig, AutoModelForMaskedLM
 
     try:
-        if not list(path.glob("*.safetensors*")):
+        if options.fresh or not list(path.glob("*.safetensors*")):
             shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
             torch.manual_seed(options.seed)
             return AutoModelForMaskedLM.from_config(shape), [f"random weights, seed {options.seed}"], True

@@ -291,7 +291,7 @@ def _weights(auto: Any, path: Path, shape: Any, options: Options) -> tuple[Any, 
     make = auto.from_config if hasattr(auto, "from_config") else auto
     torch.manual_seed(options.seed)
     try:
-        if not [file for file in path.glob("*.safetensors*") if file.name != OWN_WEIGHTS]:
+        if options.fresh or not [file for file in path.glob("*.safetensors*") if file.name != OWN_WEIGHTS]:
             return make(shape), [f"random weights, seed {options.seed}"], True
         with quiet():
             lm, info = auto.from_pretrained(

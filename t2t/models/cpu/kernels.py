@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 
+from t2t.paths import cache_folder
+
 __all__ = ["SUFFIXES", "call", "compiled"]
 
 SUFFIXES = {torch.float32: "float", torch.bfloat16: "bf16"}
@@ -31,7 +33,7 @@ def compiled() -> ctypes.CDLL | None:
     if compiler is None or os.environ.get("T2T_KERNELS") == "off":
         return None
     try:
-        folder = _cache()
+        folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if folder.stat().st_uid != os.getuid():  # somebody else's code is not run
             return None
@@ -84,7 +86,3 @@ def _digest(compiler: str) -> str:
     parts = (SOURCE.read_bytes(), version, can.encode(), " ".join(FLAGS).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
-
-def _cache() -> Path:
-    """Return the folder of what is compiled."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "t2t"

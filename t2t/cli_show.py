@@ -1,0 +1,72 @@
+"""What commands print of runs: the tables of a report, and those of a comparison.
+
+Floor 7.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from t2t.errors import visible
+from t2t.screen import show
+
+__all__ = ["show_comparison", "show_report", "show_run"]
+
+
+def show_run(obj: Any, folder: Path) -> None:
+    """Write the pages of a finished run (main rank only) and print its score table."""
+    if int(os.environ.get("RANK", "0")):
+        return
+    from t2t.report import render
+
+    render(folder)
+    show_report(folder)
+    obj["screen"].notice(f"report: {folder / 'report.html'}")
+
+
+def show_report(folder: Path) -> None:
+    from t2t.report import pair_table, prompt_table, read, repair_table, table
+
+    report = read(folder)
+    title = f"{report['run']} · {report['split']}" + (" · SAMPLE DATA" if report["source"] == "sample" else "")
+    several = prompt_table(report)
+    rows = [row | {"prompt": row["prompt"].partition("@")[0]} for row in table(report)]
+    if not several:
+        rows = [{k: v for k, v in row.items() if k != "prompt"} for row in rows]
+    if rows:
+        show(title, rows, right=("value", "majority", "n", "unparsed"))
+    elif not report.get("held_out"):
+        click.echo(f"{report['run']}: nothing was scored; the notes of the report say why")
+    if held := report.get("held_out"):
+        rows = [{"held out": name, "nats a token": f"{one['nats_per_token']:.4f}",
+                 "bits a byte": f"{one['bits_per_byte']:.4f}"} for name, one in held.items()]  # fmt: skip
+        show(f"{report['run']} · what was held out", rows, right=("nats a token", "bits a byte"))
+    if several:
+        show("spread over prompts", several, right=("prompts", "mean", "lowest", "highest", "sd"))
+    if repairs := repair_table(report):
+        show("repaired answers", repairs, right=("count",))
+    if pairs := pair_table(report):
+        show("what it takes to score every pair of n texts", pairs, right=tuple(pairs[0])[2:])
+    if report["average"]:
+        click.echo(f"average {report['average']['value']:.2f} over {len(report['average']['tasks'])} tasks")
+
+
+def show_comparison(found: Any) -> None:
+    """Print a comparison as tables."""
+    from t2t.compare import difference_rows, run_rows, score_blocks
+
+    for note in found.notes:
+        click.echo(visible(note, 1000))
+    show("", run_rows(found), right=("#", "average", "parameters", "train s", "tokens", "ex/s", "MB"))
+    for block in score_blocks(found):
+        click.echo()
+        show("scores by run, percent with 95 % intervals", block, right=("n",))
+    click.echo()
+    show(f"differences to {found.runs[0].run}, percent points", difference_rows(found),
+         right=("difference", "p", "Holm", "MDE", "disagree"))  # fmt: skip
+    click.echo("*: ranked, not written. p: McNemar's exact test where rows are right or wrong, else paired bootstrap.")
+    click.echo("Holm: p corrected for all these tests. MDE: what a test of so many rows finds four times in five.")

@@ -1,0 +1,203 @@
+"""Corpora as examples: stretches of one length of their token ids, and what an objective makes of each at a visit.
+
+Floor 3. Documents are joined and cut into stretches so long that no input is over the limit; what is left at the end is
+not used. A stretch is corrupted when it is asked for, as a pure function of the seed, the visit (the step of the run)
+and its place: the same on any number of ranks, in any batch, and in a run that was killed and resumed.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, overload
+
+import numpy as np
+
+from t2t.config import Config
+from t2t.corpora import Corpus, corpus
+from t2t.errors import DataError, UsageError
+from t2t.examples import Examples
+from t2t.objectives import Corrupted, Draws, Objective, Vocabulary, keys, objective
+from t2t.paths import sample_folder
+from t2t.sets import Sets
+from t2t.sources import SplitMissing, parse_source
+from t2t.token_files import TokenFile, tokenised
+from t2t.tokens import Encoded, Tokens
+from t2t.types import Example, Task
+
+__all__ = ["Stretches", "cut", "vocabulary_of"]
+
+MOST_SENTINELS = 1000
+MODES = {"R": ("[R]", "[NLU]"), "S": ("[S]", "[S2S]"), "X": ("[X]", "[NLG]")}  # UL2's, and those of its checkpoint
+HELD = 256  # stretches that are held out of a corpus without a split of its own for it, at most …
+OF_TWENTY = 20  # … and at most one of so many
+KEPT = 4096  # stretches that are remembered: more than are in a step
+
+
+class Stretches(Examples):
+    """Stretches of a corpus in place of rows: ``places`` are which. An example of it has no text, only a place.
+
+    ``alone`` says that the model has no encoder: the target is the stretch, after one end token.
+    """
+
+    def __init__(
+        self, task: Task, split: str, file: TokenFile, how: Objective, vocabulary: Vocabulary, *,
+        max_input: int, places: np.ndarray | range, seed: int, alone: bool = False,
+    ) -> None:  # fmt: skip
+        self.task, self.split, self.seed = task, split, seed
+        self.prompts, self.sample = (), None
+        self.file, self.how, self.vocabulary = file, how, vocabulary
+        self.raw, self.lengths = how.raw(max_input), how.lengths(max_input)
+        self._taken, self._alone = places, alone
+        self._ids = file.ids
+        self._made: dict[tuple[str, int], Encoded] = {}
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        """Return the example of a stretch at its first visit."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return Example(f"{self.task.name}:{self.split}:{self._taken[index]}", self.task.name, "", (), "")
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for the ids and for what is made of them."""
+        return f"{self.file.digest}:{self.how.name}:{self.how.density}:{self.how.mean_span}:{self.raw}:{len(self)}"
+
+    @property
+    def bytes_a_token(self) -> float:
+        """How many bytes of text (UTF-8) a token of the corpus stands for, on average."""
+        return self.file.counts.bytes / self.file.counts.tokens
+
+    def corrupt(self, egs: Sequence[Example]) -> Corrupted:
+        """Return what the objective makes of the stretches that ``egs`` stand for, each at its visit."""
+        places = np.array([int(eg.uid.rpartition(":")[2]) for eg in egs])
+        visits = np.array([eg.visit for eg in egs])
+        tokens_BL = self._ids[places[:, None] * self.raw + np.arange(self.raw)].astype(np.int64)
+        return self.how(tokens_BL, Draws(keys(self.seed, visits, places)), self.vocabulary)
+
+    def encode(self, egs: Sequence[Example]) -> list[Encoded]:
+        """Return inputs and targets, the last ones remembered: a step asks for them several times."""
+        asked = [(eg.uid, eg.visit) for eg in egs]
+        new = [eg for eg, key in zip(egs, asked, strict=True) if key not in self._made]
+        if new:
+            if len(self._made) > KEPT:
+                self._made.clear()
+                new = list(egs)
+            found = self.corrupt(new)
+            rows = zip(new, found.inputs, found.targets, strict=True)
+            self._made |= {(eg.uid, eg.visit): self._encoded(source, target) for eg, source, target in rows}
+        return [self._made[key] for key in asked]
+
+    def _encoded(self, source: np.ndarray, target: np.ndarray) -> Encoded:
+        return Encoded(source.astype(np.int32), (target[:-1] if self._alone else target).astype(np.int32))
+
+
+def vocabulary_of(tokens: Tokens) -> Vocabulary:
+    """Return the ids that objectives write."""
+    known = tokens.tokenizer.get_vocab()
+    names = (f"<extra_id_{number}>" for number in range(MOST_SENTINELS))
+    sentinels = [known[name] for name in names if name in known]
+    modes = {mode: known[name] for mode, names in MODES.items() for name in names if name in known}
+    special = [*tokens.tokenizer.all_special_ids, *sentinels, *modes.values()]
+    words = np.setdiff1d(np.arange(len(tokens.tokenizer)), special)
+    return Vocabulary(np.array(sentinels, np.int64), tokens.eos, words, modes)
+
+
+def cut(found: Sets, tokens: Tokens, config: Config, *, alone: bool, watch: Any) -> Sets:
+    """Return the sets with the stretches of their corpora: those to train on, and those held out.
+
+    Held out are the split ``validation`` of a data set, the corpus that ``config.validation`` names, or else some of
+    the corpus's own, evenly spaced. ``alone`` says that the model has no encoder. Raise ``UsageError`` for an objective
+    that it cannot learn, ``DataError`` for a corpus that is shorter than a stretch.
+    """
+    train, held, notes, vocabulary = dict(found.train), dict(found.held), list(found.notes), vocabulary_of(tokens)
+    for name, one in found.corpora.items():
+        how = _objective(one, config, alone)
+        make = partial(Stretches, one, how=how, vocabulary=vocabulary, max_input=config.max_input, seed=config.seed,
+                       alone=alone)  # fmt: skip
+        raw, between = how.raw(config.max_input), tokens.eos if alone else None
+
+        def read(own: Corpus, raw: int = raw, between: int | None = between) -> tuple[TokenFile, int]:
+            with watch.task(f"encoding {own.name}", own.size()) as tick:
+                file = tokenised(own, tokens, between=between, tick=tick)
+            notes.append(_said(own, file))
+            return file, _count(own, file, raw)
+
+        file, count = read(_corpus(one, "train", config))
+        apart = _apart(one, config)
+        if apart is not None:
+            other, number = read(apart)
+            train[name] = make(split="train", file=file, places=np.arange(count))
+            held[name] = make(split="validation", file=other, places=_spaced(number, HELD))
+        else:
+            kept = _spaced(count, min(HELD, count // OF_TWENTY))
+            train[name] = make(split="train", file=file, places=np.setdiff1d(np.arange(count), kept))
+            if len(kept):
+                held[name] = make(split="train", file=file, places=kept)
+    return replace(found, train=train, held=held, notes=notes)
+
+
+def _objective(one: Task, config: Config, alone: bool) -> Objective:
+    """Return the objective of a task. Raise ``UsageError`` where a model without an encoder cannot learn it."""
+    if alone and one.objective != "lm":
+        raise UsageError(f"a model without an encoder is pretrained on the objective lm, not on {one.objective}",
+                         where=one.name, fix="Use --objective lm.", code="C05")  # fmt: skip
+    return objective(one.objective, density=config.noise_density, mean_span=config.mean_span)
+
+
+def _corpus(one: Task, split: str, config: Config) -> Corpus:
+    """Return the corpus of a task: what ``config.source`` has in its place, or what the task names."""
+    column = one.columns["text"].origin or "text"
+    kind, given = parse_source(config.source)
+    if kind == "sample":
+        return corpus(str(sample_folder() / one.source.sample[0] / f"{split}.jsonl"), column=column)
+    if kind == "files":
+        return corpus(given[split] if split in given else given.get("*", one.source.hub or ""), column=column)
+    return corpus(one.source.hub or "", split=split, source=config.source, column=column)
+
+
+def _apart(one: Task, config: Config) -> Corpus | None:
+    """Return the corpus to measure on, if it is another one."""
+    column = one.columns["text"].origin or "text"
+    if config.validation:
+        return corpus(config.validation, source=config.source, column=column)
+    kind, given = parse_source(config.source)
+    name = one.source.hub or ""
+    own = kind in ("auto", "hub", "dir") and (os.path.exists(name) or glob.has_magic(name))
+    if own or (kind == "files" and "validation" not in given):
+        return None
+    try:
+        return _corpus(one, "validation", config)
+    except SplitMissing:
+        return None
+
+
+def _count(own: Corpus, file: TokenFile, raw: int) -> int:
+    """Return how many stretches there are. Raise ``DataError`` if there is none."""
+    if file.counts.tokens < raw:
+        raise DataError(f"the corpus has {file.counts.tokens:,} tokens, a stretch {raw:,}", where=own.name,
+                        fix="Give more text, or lower --max-input.", code="D04")  # fmt: skip
+    return file.counts.tokens // raw
+
+
+def _spaced(count: int, wanted: int) -> np.ndarray:
+    """Return at most ``wanted`` of ``count`` places, evenly spaced."""
+    wanted = min(wanted, count)
+    return (np.arange(wanted) * count + count // 2) // max(wanted, 1)
+
+
+def _said(own: Corpus, file: TokenFile) -> str:
+    counts = file.counts
+    unknown = f", {counts.unknown:,} of them unknown" if counts.unknown else ""
+    size = f"{counts.bytes / counts.tokens:.2f} bytes a token"
+    return f"{own.name}: {counts.documents:,} documents, {counts.tokens:,} tokens{unknown}, {size}"
