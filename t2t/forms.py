@@ -85,6 +85,11 @@ class Text:
         return self.noise_N // max(self.tokens.shape[1], 1)
 
     @cached_property
+    def noise_B(self) -> np.ndarray:
+        """How many noise tokens each row has."""
+        return np.bincount(self.row_N, minlength=len(self.tokens))
+
+    @cached_property
     def begins_N(self) -> np.ndarray:
         """Which noise tokens begin a span; one goes no further than its row."""
         begins_N = np.ones(len(self.noise_N), bool)
@@ -113,8 +118,12 @@ def _firsts(tokens: np.ndarray, spans_B: np.ndarray, sentinels: np.ndarray) -> n
     most, first_B = int(spans_B.max(initial=0)), np.zeros(len(tokens), np.int64)
     if most > len(sentinels):
         raise _too_few(most, len(sentinels))
-    if not most or not (near := (tokens >= sentinels.min()) & (tokens <= sentinels.max())).any():
+    if not most:
         return first_B
+    least, greatest = sentinels.min(), sentinels.max()
+    if tokens.max() < least or tokens.min() > greatest:
+        return first_B
+    near = (tokens >= least) & (tokens <= greatest)
     row_M, order = np.nonzero(near)[0], np.argsort(sentinels)
     near_M = tokens[near]
     place_M = np.searchsorted(sentinels, near_M, sorter=order)  # not past the end: none is over the greatest
@@ -141,19 +150,22 @@ def _too_few(spans: int, sentinels: int, why: str = "") -> UsageError:
     )
 
 
-def _kept(ids_BL: np.ndarray, keep_BL: np.ndarray | None, text: Text, front: np.ndarray | None = None) -> Rows:
-    """Return the ids that are kept of each row, and the end; before them what stands in ``front`` (B,)."""
-    rows, length = ids_BL.shape
-    lead = int(front is not None)
-    ids = np.empty((rows, lead + length + 1), np.int32)
-    ids[:, lead:-1], ids[:, -1] = ids_BL, text.vocabulary.eos
-    if front is not None:
-        ids[:, 0] = front
-    if keep_BL is None:
-        return list(ids)
-    keep = np.ones(ids.shape, bool)
-    keep[:, lead:-1] = keep_BL
-    return _parted(ids[keep], np.count_nonzero(keep, axis=1))
+def _whole(text: Text, ids_BL: np.ndarray) -> Rows:
+    """Return whole rows, each with the end behind it."""
+    return list(_ended(text, ids_BL))
+
+
+def _kept(text: Text, keep_BL: np.ndarray) -> Rows:
+    """Return the tokens that are kept of each row, and the end."""
+    keep = _ended(text, keep_BL)
+    return _parted(_ended(text, text.tokens)[keep], np.count_nonzero(keep, axis=1))
+
+
+def _ended(text: Text, what_BL: np.ndarray) -> np.ndarray:
+    """Return ids, or which of them to keep, with the end behind each row."""
+    out = np.empty((what_BL.shape[0], what_BL.shape[1] + 1), what_BL.dtype)
+    out[:, :-1], out[:, -1] = what_BL, text.vocabulary.eos if what_BL.dtype != bool else True
+    return out
 
 
 def _parted(flat: np.ndarray, lengths_B: np.ndarray) -> Rows:
@@ -162,31 +174,37 @@ def _parted(flat: np.ndarray, lengths_B: np.ndarray) -> Rows:
 
 
 def _text(text: Text) -> Rows:
-    return _kept(text.tokens, None, text)
+    return _whole(text, text.tokens)
 
 
 def _without_noise(text: Text) -> Rows:
-    return _kept(text.tokens, ~text.mask, text)
+    return _kept(text, ~text.mask)
 
 
 def _noise(text: Text) -> Rows:
-    return _kept(text.tokens, text.mask, text)
+    return _kept(text, text.mask)
 
 
 def _folded(text: Text) -> Rows:
     """A sentinel in place of each noise span."""
-    ids_BL, keep_BL = text.tokens.copy(), ~text.mask
-    at = text.noise_N[text.begins_N]
-    ids_BL.reshape(-1)[at] = text.sentinels_S
-    keep_BL.reshape(-1)[at] = True
-    return _kept(ids_BL, keep_BL, text, text.front)
+    rows, length = text.tokens.shape
+    lead = int(text.front is not None)
+    ids, keep = np.empty((rows, lead + length + 1), np.int32), np.ones((rows, lead + length + 1), bool)
+    ids[:, lead:-1], ids[:, -1] = text.tokens, text.vocabulary.eos
+    if text.front is not None:
+        ids[:, 0] = text.front
+    np.logical_not(text.mask, out=keep[:, lead:-1])
+    at_S = (text.noise_N + text.row_N * (lead + 1))[text.begins_N] + lead
+    ids.reshape(-1)[at_S] = text.sentinels_S
+    keep.reshape(-1)[at_S] = True
+    return _parted(ids[keep], lead + length + 1 - text.noise_B + text.spans_B)
 
 
 def _spelled(text: Text) -> Rows:
     """Each noise span after its sentinel; no sentinel at the end."""
     begins_N = text.begins_N
     at_N = np.arange(1, len(begins_N) + 1) + np.cumsum(begins_N) - 1 + text.row_N  # an end for each row before
-    lengths_B = np.bincount(text.row_N, minlength=len(text.tokens)) + text.spans_B + 1
+    lengths_B = text.noise_B + text.spans_B + 1
     flat = np.full(lengths_B.sum(), text.vocabulary.eos, np.int32)
     flat[at_N] = text.tokens.reshape(-1)[text.noise_N]
     flat[at_N[begins_N] - 1] = text.sentinels_S
@@ -195,7 +213,7 @@ def _spelled(text: Text) -> Rows:
 
 def _masked(text: Text) -> Rows:
     """The same sentinel in place of each noise token."""
-    return _kept(np.where(text.mask, _mask_id(text), text.tokens), None, text)
+    return _whole(text, np.where(text.mask, _mask_id(text), text.tokens))
 
 
 def _masked_or_random(text: Text) -> Rows:
@@ -206,7 +224,7 @@ def _masked_or_random(text: Text) -> Rows:
     random_BL = text.draws.random(length) < RANDOM
     words_BL = words[(text.draws.random(length) * len(words)).astype(np.int64)]
     noise_BL = np.where(random_BL, words_BL, _mask_id(text))
-    return _kept(np.where(text.mask, noise_BL, text.tokens), None, text)
+    return _whole(text, np.where(text.mask, noise_BL, text.tokens).astype(np.int32))
 
 
 def _mask_id(text: Text) -> int:
@@ -217,7 +235,7 @@ def _mask_id(text: Text) -> int:
 
 def _shuffled(text: Text) -> Rows:
     order_BL = np.argsort(text.draws.random(text.tokens.shape[1]), axis=1)
-    return _kept(np.take_along_axis(text.tokens, order_BL, axis=1), None, text)
+    return _whole(text, np.take_along_axis(text.tokens, order_BL, axis=1))
 
 
 RANDOM = 0.1  # of the noise tokens under `bert`

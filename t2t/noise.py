@@ -74,16 +74,46 @@ def check_span(mean_span: float) -> float:
 def _cuts(items: int, parts: int, draws: Draws) -> np.ndarray:
     """Cut ``items`` into ``parts`` positive lengths, uniform over compositions; return where (B, parts - 1), in order.
 
-    The cuts are the places with the least of random numbers, each of which carries its place in its last bits.
+    That is any set of parts - 1 of items - 1 places. Where it has few of many, places are drawn with replacement, and
+    the first different ones are taken; the rare row that has not enough of them is drawn again as where it has many.
     """
-    if parts == 1:
+    wanted, places = parts - 1, items - 1
+    if not wanted:
         return np.empty((len(draws), 0), np.int64)
-    last = np.uint64((1 << items.bit_length()) - 1)
-    drawn = draws.bits(items - 1) & ~last | np.arange(1, items, dtype=np.uint64)
-    if parts < items:
-        drawn.partition(parts - 2, axis=1)
-    cuts = (drawn[:, : parts - 1] & last).astype(np.int64)
+    again = -places * math.log1p(-wanted / places) - wanted if wanted < places else places  # draws of a place twice
+    columns = wanted + math.ceil(again + 6 * math.sqrt(again)) + 4
+    return _few(places, wanted, columns, draws) if 3 * columns < places else _many(places, wanted, draws)
+
+
+def _many(places: int, wanted: int, draws: Draws) -> np.ndarray:
+    """Take the places with the least of random numbers, each of which carries its place in its last bits."""
+    last = np.uint64((1 << places.bit_length()) - 1)
+    drawn = draws.bits(places) & ~last | np.arange(1, places + 1, dtype=np.uint64)
+    if wanted < places:
+        drawn.partition(wanted - 1, axis=1)
+    cuts = (drawn[:, :wanted] & last).astype(np.int64)
     cuts.sort(axis=1)
+    return cuts
+
+
+def _few(places: int, wanted: int, columns: int, draws: Draws) -> np.ndarray:
+    """Take the first different ones of ``columns`` places, which carry their columns in their last bits."""
+    width = np.uint64(columns.bit_length())
+    drawn = draws.bits(columns) >> np.uint64(32)
+    drawn *= np.uint64(places)
+    drawn >>= np.uint64(32)
+    drawn <<= width
+    drawn |= np.arange(columns, dtype=np.uint64)
+    drawn.sort(axis=1)
+    found = (drawn >> width).astype(np.int64)
+    column = (drawn & ((np.uint64(1) << width) - np.uint64(1))).astype(np.int64)
+    column[:, 1:][found[:, 1:] == found[:, :-1]] = columns
+    latest = np.partition(column, wanted - 1, axis=1)[:, wanted - 1]
+    taken, short = column <= latest[:, None], np.flatnonzero(latest == columns)
+    taken[short] = np.arange(columns) < wanted
+    cuts = found[taken].reshape(len(found), wanted) + 1
+    if len(short):
+        cuts[short] = _many(places, wanted, draws.rows(short))
     return cuts
 
 

@@ -136,8 +136,8 @@ class Objective:
         if mode_B is not None and vocabulary.moded():
             front_B = np.array([vocabulary.modes[mode] for mode in MODES])[mode_B]
         text = Text(tokens_BL, mask_BL, draws, vocabulary, front_B)
-        hidden_B = self.targets.tokens(length, np.count_nonzero(mask_BL, axis=1), 0)
-        return Corrupted(self.inputs.write(text), self.targets.write(text), np.zeros(len(tokens_BL), int) + hidden_B)
+        hidden_B = np.zeros(len(tokens_BL), int) + self.targets.tokens(length, text.noise_B, 0)
+        return Corrupted(self.inputs.write(text), self.targets.write(text), hidden_B)
 
     def restore(self, inputs: Sequence[int], targets: Sequence[int], vocabulary: Vocabulary) -> list[int]:
         """Return the text of an input and its target. Under `drop` its tokens in another order: places are lost."""
