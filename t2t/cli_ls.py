@@ -95,8 +95,8 @@ def _ls_objectives() -> list[dict[str, Any]]:
     from t2t.masking import ENCODER_OBJECTIVES
     from t2t.objectives import OBJECTIVES
 
-    texts = {name: (f.__doc__ or "").splitlines()[0] for name, f in OBJECTIVES.items()}
-    return [{"objective": name, "what": what} for name, what in {**ENCODER_OBJECTIVES, **texts}.items()]
+    rows = [{"objective": name, "what": what, "source": ""} for name, what in ENCODER_OBJECTIVES.items()]
+    return rows + [{"objective": name, "what": one.about, "source": one.source} for name, one in OBJECTIVES.items()]
 
 
 _LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {

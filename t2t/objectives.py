@@ -1,170 +1,204 @@
-"""Pretraining objectives: what is hidden in a text, and how the input and the target say so.
+"""Pretraining objectives: what of a text is noise, and how the input and the target say so.
 
-Floor 1. Works on token ids, vectorised over a batch, on numpy alone. Span corruption is T5's (Raffel et al. 2020,
-section 3.1.4): noise spans become sentinels in the input, everything else becomes sentinels in the target.
+Floor 1, on numpy alone, for a batch of rows of equal length at once. An objective is three slots, as in T5's code
+(Raffel et al. 2020, section 3.3 and table 3): a noise `Mask`, the `Form` of the input and that of the target.
+`OBJECTIVES` is the table; a new objective is a line in it. What is drawn for a row is a function of its key
+(`t2t.draws`), never of the rows beside it.
 
->>> rng = np.random.default_rng(0)
->>> tokens_BL = np.arange(10, 30)[None]
->>> corrupted = span_corruption(tokens_BL, rng, sentinels=[99, 98, 97], eos=1)
->>> restored = restore(corrupted.inputs[0], corrupted.targets[0], sentinels=[99, 98, 97], eos=1)
->>> restored == list(range(10, 30))
+Shapes: B rows, L tokens of text each, N of something in all rows together.
+
+>>> vocabulary = Vocabulary(sentinels=np.array([99, 98, 97]), eos=1, words=np.arange(2, 97))
+>>> draws = Draws(keys(seed=0, visits=np.zeros(1, int), places=np.arange(1)))
+>>> found = OBJECTIVES["span_corruption"](np.arange(10, 20)[None], draws, vocabulary)
+>>> found.inputs[0].tolist(), found.targets[0].tolist()
+([10, 11, 12, 13, 14, 15, 16, 17, 99, 1], [99, 18, 19, 1])
+>>> OBJECTIVES["span_corruption"].restore(found.inputs[0], found.targets[0], vocabulary) == list(range(10, 20))
 True
->>> raw_length(512)
-(568, 114)
+>>> objective("span_corruption").raw(512), objective("span_corruption").lengths(512)
+(568, (512, 114))
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from t2t.errors import UsageError
+from t2t.draws import Draws, keys
+from t2t.errors import UsageError, did_you_mean, visible
+from t2t.forms import (
+    ALL,
+    FOLDED,
+    MASKED,
+    NOISE,
+    RANDOMISED,
+    SHUFFLED,
+    SPELLED,
+    WITHOUT,
+    Form,
+    Text,
+    Vocabulary,
+    filled,
+    filled_behind_mode,
+    joined,
+    said,
+)
+from t2t.noise import IID, MIXTURE, MODES, REST, ROLLED, SPANS, WHOLE, Mask, check_density, check_span
 
 __all__ = [
     "OBJECTIVES",
     "Corrupted",
-    "corrupt",
-    "raw_length",
-    "restore",
-    "span_corruption",
-    "span_lengths",
-    "spans_mask",
+    "Draws",
+    "Form",
+    "Mask",
+    "Objective",
+    "Vocabulary",
+    "keys",
+    "objective",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Corrupted:
-    """Inputs and targets (ids, one array a row, each ending with the end-of-sequence id)."""
+    """Inputs and targets (ids, one array a row, each ending with the end-of-sequence id).
+
+    The rows are views of one array each. ``hidden`` (B,) is how many tokens of the text each target spells.
+    """
 
     inputs: list[np.ndarray]
     targets: list[np.ndarray]
+    hidden: np.ndarray
 
 
-def span_lengths(length: int, density: float = 0.15, mean_span: float = 3.0) -> tuple[int, int]:
-    """Return the number of noise tokens and of noise spans in a text of ``length`` tokens."""
-    _check_noise(density, mean_span)
-    length = max(length, 2)
-    noise = int(np.clip(np.round(length * density), 1, length - 1))
-    return noise, min(max(int(np.round(noise / mean_span)), 1), length - noise)
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A noise mask, the form of the input and that of the target; ``source`` is the paper, ``back`` the inverse.
 
-
-def _check_noise(density: float, mean_span: float) -> None:
-    """Raise ``UsageError`` unless the density is between 0 and 1 and the mean span at least 1."""
-    if not (0 < density < 1 and 1 <= mean_span < np.inf):
-        raise UsageError(
-            f"a noise density of {density} in spans of {mean_span} tokens cannot be",
-            fix="The density is between 0 and 1, the mean span at least 1.",
-            code="C01",
-        )
-
-
-def raw_length(inputs_length: int, density: float = 0.15, mean_span: float = 3.0) -> tuple[int, int]:
-    """Return the largest text length whose corrupted input has at most ``inputs_length`` tokens, and its target's.
-
-    Both count one sentinel a span and the end-of-sequence token (T5's ``random_spans_helper``).
+    ``density`` (share of noise) and ``mean_span`` (tokens) are 0 where they have no meaning. ``front`` is how many
+    tokens may stand before the input.
     """
 
-    _check_noise(density, mean_span)
+    name: str
+    about: str
+    source: str
+    mask: Mask
+    inputs: Form
+    targets: Form
+    back: Callable[[list[int], list[int], Vocabulary], list[int]]
+    density: float = 0.0
+    mean_span: float = 0.0
+    front: int = 0
 
-    def lengths(raw: int) -> tuple[int, int]:
-        noise = int(round(raw * density))
-        spans = int(round(noise / mean_span))
-        return raw - noise + spans + 1, noise + spans + 1
+    def raw(self, inputs_length: int) -> int:
+        """Return how many tokens of text a stretch has, so that no input is longer than ``inputs_length`` tokens.
 
-    raw = inputs_length - 1
-    while lengths(raw + 1)[0] <= inputs_length:
-        raw += 1
-    targets = lengths(raw)[1]
-    return (raw - 1, targets - 1) if density == 0.5 and targets > inputs_length else (raw, targets)
+        It is the most that fit (T5's ``random_spans_helper``). Where the input says nothing (`lm`), the target has that
+        length. Raise ``UsageError`` if there is no room for a token.
+        """
+        raw = inputs_length - 1 - self.front
+        if raw < 1:
+            raise UsageError(f"inputs of {inputs_length} tokens have no room for a text", code="C01")
+        if self._longest(raw) == 1:
+            return raw
+        while self._longest(raw + 1) <= inputs_length:
+            raw += 1
+        return raw - (self.density == 0.5 and self._expected(raw)[1] > inputs_length)  # as T5's
 
+    def _longest(self, raw: int) -> int:
+        return int(self.inputs.tokens(raw, *self.mask.least(raw, self.density, self.mean_span))) + 1 + self.front
 
-def _segment_starts(items: int, parts: int, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Cut ``items`` into ``parts`` positive lengths, uniform over compositions; return lengths (rows, parts)."""
-    cuts = np.argsort(rng.random((rows, items - 1)), axis=1)[:, : parts - 1] + 1
-    edges = np.concatenate([np.zeros((rows, 1), int), np.sort(cuts, axis=1), np.full((rows, 1), items)], axis=1)
-    return np.diff(edges, axis=1)
-
-
-def spans_mask(
-    rows: int, length: int, rng: np.random.Generator, density: float = 0.15, mean_span: float = 3.0
-) -> np.ndarray:
-    """Return a mask (rows, length), True where noise. It starts with text and ends with noise, as T5's does."""
-    if length < 2:
-        return np.zeros((rows, length), bool)
-    noise, spans = span_lengths(length, density, mean_span)
-    pairs = np.stack(
-        [_segment_starts(length - noise, spans, rows, rng), _segment_starts(noise, spans, rows, rng)], axis=2
-    )
-    starts = np.cumsum(pairs.reshape(rows, -1), axis=1)[:, :-1]
-    edges = np.zeros((rows, length), int)
-    np.put_along_axis(edges, starts, 1, axis=1)
-    return np.cumsum(edges, axis=1) % 2 == 1
-
-
-def _fold(tokens: np.ndarray, hide: np.ndarray, sentinels: np.ndarray, eos: int) -> list[np.ndarray]:
-    """Replace each run of ``hide`` (B, L) by a sentinel, numbered within its row; end each row with ``eos``."""
-    first = hide & ~np.pad(hide, ((0, 0), (1, 0)))[:, :-1]
-    number = np.cumsum(first, axis=1) - 1
-    out = tokens.copy()
-    out[first] = sentinels[number[first]]
-    keep = first | ~hide
-    return [np.append(row[kept], eos) for row, kept in zip(out, keep, strict=True)]
-
-
-def span_corruption(
-    tokens_BL: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    sentinels: Sequence[int],
-    eos: int,
-    density: float = 0.15,
-    mean_span: float = 3.0,
-) -> Corrupted:
-    """Corrupt rows of equal length: each noise span becomes a sentinel, the target spells the spans out.
-
-    Inputs and targets hold equally many sentinels and no final one, as T5's code writes them (its paper's figure 2
-    shows one more). Texts of 0 or 1 token have nothing to hide: the target is ``eos`` alone. A token of the text that
-    is itself a sentinel passes as it is and can no longer be told from ours; t2t's tokenizers never give one (they
-    take ``<extra_id_0>`` in a text as plain characters). Raise ``UsageError`` if there are more spans than sentinels.
-    """
-    mask = spans_mask(len(tokens_BL), tokens_BL.shape[1], rng, density, mean_span)
-    return corrupt(tokens_BL, mask, sentinels=sentinels, eos=eos)
-
-
-def corrupt(tokens_BL: np.ndarray, mask: np.ndarray, *, sentinels: Sequence[int], eos: int) -> Corrupted:
-    """Turn noise ``mask`` (B, L) into inputs and targets with sentinels numbered by noise span."""
-    ids = np.asarray(sentinels)
-    spans = (mask & ~np.pad(mask, ((0, 0), (1, 0)))[:, :-1]).sum(1).max(initial=0)
-    if spans > len(ids):
-        raise UsageError(
-            f"{spans} noise spans need as many sentinels, the vocabulary has {len(ids)}",
-            fix="Shorten the texts or lengthen the spans.",
+    def _expected(self, raw: int) -> tuple[int, int]:
+        inputs, targets = (
+            form.tokens(raw, *self.mask.planned(raw, self.density, self.mean_span))
+            for form in (self.inputs, self.targets)
         )
-    return Corrupted(_fold(tokens_BL, mask, ids, eos), _targets(tokens_BL, mask, ids, eos))
+        return math.ceil(inputs - 1e-9) + 1 + self.front, math.ceil(targets - 1e-9) + 1
+
+    def lengths(self, inputs_length: int) -> tuple[int, int]:
+        """Return the expected tokens of input and target of such a stretch, rounded up, their ends included."""
+        return self._expected(self.raw(inputs_length))
+
+    def hidden(self, raw: int) -> float:
+        """Return the expected number of tokens of the text that a target spells, of ``raw``."""
+        return float(self.targets.tokens(raw, self.mask.planned(raw, self.density, self.mean_span)[0], 0))
+
+    def __call__(self, tokens_BL: np.ndarray, draws: Draws, vocabulary: Vocabulary) -> Corrupted:
+        """Corrupt rows of equal length. A text too short to hide anything has the end alone as its target.
+
+        Raise ``UsageError`` if a row has more noise spans than there are sentinels for it.
+        """
+        tokens_BL = np.asarray(tokens_BL, np.int32)
+        length = tokens_BL.shape[1]
+        mask_BL, mode_B = self.mask.draw(length, self.density, self.mean_span, draws)
+        front_B = None
+        if mode_B is not None and vocabulary.moded():
+            front_B = np.array([vocabulary.modes[mode] for mode in MODES])[mode_B]
+        text = Text(tokens_BL, mask_BL, draws, vocabulary, front_B)
+        hidden_B = np.zeros(len(tokens_BL), int) + self.targets.tokens(length, text.noise_B, 0)
+        return Corrupted(self.inputs.write(text), self.targets.write(text), hidden_B)
+
+    def restore(self, inputs: Sequence[int], targets: Sequence[int], vocabulary: Vocabulary) -> list[int]:
+        """Return the text of an input and its target. Under `drop` its tokens in another order: places are lost."""
+        return self.back([int(token) for token in inputs[:-1]], [int(token) for token in targets[:-1]], vocabulary)
 
 
-def _targets(tokens: np.ndarray, mask: np.ndarray, sentinels: np.ndarray, eos: int) -> list[np.ndarray]:
-    """Write each noise span after its sentinel. Numbered by noise span, so noise at position 0 is right too."""
-    first = mask & ~np.pad(mask, ((0, 0), (1, 0)))[:, :-1]
-    out = []
-    for row, noise, start in zip(tokens, mask, first, strict=True):
-        kept, starts = row[noise], start[noise]
-        out.append(np.append(np.insert(kept, np.flatnonzero(starts), sentinels[: starts.sum()]), eos))
-    return out
+OBJECTIVES: dict[str, Objective] = {
+    "span_corruption": Objective(
+        "span_corruption", "Spell out the spans that sentinels stand for.", "Raffel et al. 2020, section 3.3.4",
+        SPANS, FOLDED, SPELLED, filled, density=0.15, mean_span=3.0,
+    ),
+    "rolled_span_corruption": Objective(
+        "rolled_span_corruption", "The same, with spans at the beginning too and not always one at the end.",
+        "Raffel et al. 2020, its code (random_roll)", ROLLED, FOLDED, SPELLED, filled, density=0.15, mean_span=3.0,
+    ),
+    "iid": Objective(
+        "iid", "Spell out the tokens that sentinels stand for, each hidden for itself, neighbours together.",
+        "Raffel et al. 2020, section 3.1.4", IID, FOLDED, SPELLED, filled, density=0.15,
+    ),
+    "drop": Objective(
+        "drop", "Spell out the tokens that are missing.", "Raffel et al. 2020, section 3.3.2",
+        IID, WITHOUT, NOISE, joined, density=0.15,
+    ),
+    "bert": Objective(
+        "bert", "Write the whole text, of which tokens are hidden or replaced.", "Raffel et al. 2020, section 3.3.1",
+        IID, RANDOMISED, ALL, said, density=0.15,
+    ),
+    "mass": Objective(
+        "mass", "Write the whole text, of which tokens are hidden.", "Raffel et al. 2020, section 3.3.2",
+        IID, MASKED, ALL, said, density=0.15,
+    ),
+    "deshuffling": Objective(
+        "deshuffling", "Write the text, whose tokens are out of order.", "Raffel et al. 2020, section 3.3.1",
+        WHOLE, SHUFFLED, ALL, said,
+    ),
+    "prefix_lm": Objective(
+        "prefix_lm", "Go on with a text after its beginning.", "Raffel et al. 2020, section 3.3.1",
+        REST, WITHOUT, NOISE, joined,
+    ),
+    "lm": Objective(
+        "lm", "Write the text after an empty input.", "Raffel et al. 2020, section 3.2.3", WHOLE, WITHOUT, ALL, said
+    ),
+    "ul2": Objective(
+        "ul2", "One of seven denoisers a row: short spans, long or many spans, or the end of the text.",
+        "Tay et al. 2022, section 3.1", MIXTURE, FOLDED, SPELLED, filled_behind_mode, front=1,
+    ),
+}  # fmt: skip
 
 
-def restore(inputs: Sequence[int], targets: Sequence[int], *, sentinels: Sequence[int], eos: int) -> list[int]:
-    """Return the text that was corrupted: the inverse of `span_corruption`, for checking."""
-    spans: dict[int, list[int]] = {}
-    current: list[int] = []
-    for token in targets[:-1]:
-        if int(token) in sentinels:
-            current = spans.setdefault(int(token), [])
-        else:
-            current.append(int(token))
-    return [t for token in inputs[:-1] for t in spans.get(int(token), [int(token)])]
+def objective(name: str, *, density: float | None = None, mean_span: float | None = None) -> Objective:
+    """Return the objective of a name, with another noise density or mean span where it has one.
 
-
-OBJECTIVES: dict[str, Callable[..., Corrupted]] = {"span_corruption": span_corruption}
+    Raise ``UsageError`` with the closest name for one that there is not, and for a figure without meaning.
+    """
+    if name not in OBJECTIVES:
+        hint = f"Objectives: {', '.join(OBJECTIVES)}.{did_you_mean(name, OBJECTIVES)}"
+        raise UsageError(f'there is no objective "{visible(name)}"', fix=hint, code="C01")
+    found = OBJECTIVES[name]
+    for what, value in (("density", density), ("mean_span", mean_span)):
+        if value is not None and not getattr(found, what):
+            raise UsageError(f"the objective {name} has no {what}", fix="Leave it out.", code="C01")
+    density = found.density if density is None else check_density(density)
+    mean_span = found.mean_span if mean_span is None else check_span(mean_span)
+    return replace(found, density=density, mean_span=mean_span)

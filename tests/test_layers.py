@@ -16,7 +16,19 @@ import t2t
 ROOT = Path(__file__).resolve().parents[1] / "t2t"
 FLOORS = {
     0: ("version", "errors", "types", "paths", "names", "languages", "memo"),
-    1: ("filters", "template", "tagging", "answers", "masking", "metrics", "objectives", "strict_yaml"),
+    1: (
+        "filters",
+        "template",
+        "tagging",
+        "answers",
+        "draws",
+        "forms",
+        "masking",
+        "metrics",
+        "noise",
+        "objectives",
+        "strict_yaml",
+    ),
     2: (
         "tasks",
         "demonstrations",

@@ -134,6 +134,10 @@ STARTING = (
     *(Contestant(name, "commands:command", how={"words": words}) for name, words in COMMANDS.items()),
     Contestant("the demo's first step", "commands:first_step"),
 )
+CORRUPTING = (
+    Contestant("a loop over examples, numpy", "corrupting:loop"),
+    Contestant("t2t", "corrupting:t2t"),
+)
 SAVING = (
     Contestant("save_file, nothing else", "saving:plain"),
     Contestant("t2t, a checkpoint", "saving:t2t"),
@@ -152,6 +156,7 @@ CASES: dict[str, Case] = {
     ),
     "pretrain-256": _pretraining(256),
     "pretrain-512": _pretraining(512),
+    "corruption": Case("span corruption alone, 128 rows of 568 tokens of text, one CPU", CORRUPTING),
     "classify": Case(
         "SST-2 and MRPC answered in words", CLASSIFYING, "examples_per_second", "d256", {"task": PAIRS}, taught=PAIRS
     ),

@@ -15,7 +15,7 @@ from t2t.checkpoint import State
 from t2t.config import Config
 from t2t.mixtures import Mix, Stream
 from t2t.models import Options
-from t2t.objectives import raw_length, span_corruption
+from t2t.objectives import OBJECTIVES, Draws, Vocabulary, keys
 from t2t.optim import optimizer, settle
 from t2t.sets import Sets, examples
 from t2t.tasks import task
@@ -61,13 +61,14 @@ def run(config: Config, length: int, options: Options) -> Run:
 
 def _rows(tokens: Tokens, config: Config, length: int) -> list[Encoded]:
     """Return corrupted stretches of text; a source with too little of it gives each stretch several times."""
-    raw, _ = raw_length(length)
+    objective = OBJECTIVES["span_corruption"]
+    raw = objective.raw(length)
     text = _ids(tokens, config.source, raw * ROWS)
     rows_BL = np.stack([text[at : at + raw] for at in range(0, len(text) - raw + 1, raw)])
-    rng = np.random.default_rng(config.seed)
-    names = [f"<extra_id_{i}>" for i in range(100)]
-    sentinels = tokens.tokenizer.convert_tokens_to_ids(names)
-    found = span_corruption(np.resize(rows_BL, (ROWS, raw)), rng, sentinels=sentinels, eos=tokens.eos)
+    sentinels = tokens.tokenizer.convert_tokens_to_ids([f"<extra_id_{i}>" for i in range(100)])
+    vocabulary = Vocabulary(np.array(sentinels), tokens.eos, words=np.empty(0, int))
+    draws = Draws(keys(config.seed, np.zeros(ROWS, int), np.arange(ROWS)))
+    found = objective(np.resize(rows_BL, (ROWS, raw)), draws, vocabulary)
     return [Encoded(source, target) for source, target in zip(found.inputs, found.targets, strict=True)]
 
 

@@ -52,7 +52,7 @@ def _columns(by: str) -> dict[str, Any]:
             "tok/s": lambda rounds: f"{_median(rounds, 'tokens_per_second'):,.0f}",
             "ex/s": lambda rounds: f"{_median(rounds, 'examples_per_second'):,.1f}",
             "ratio": lambda rounds: "–",
-            "GFLOP/s": lambda rounds: f"{_median(rounds, 'gflops'):,.1f}",
+            "GFLOP/s": lambda rounds: f"{_median(rounds, 'gflops'):,.1f}" if rounds[0]["gflops"] else "–",
             "of its peak": lambda rounds: _share(rounds, None),
             "of bf16's": lambda rounds: _share(rounds, "bf16"),
         }
@@ -65,6 +65,8 @@ def _median(rounds: Rounds, key: str) -> float:
 
 def _share(rounds: Rounds, dtype: str | None) -> str:
     """Return the useful work as a share of the peak measured around it, of its own dtype or another."""
+    if not rounds[0]["gflops"]:
+        return "–"
     return f"{100 * median(one['gflops'] / one['peaks'][dtype or one['dtype']] for one in rounds):.1f} %"
 
 
