@@ -89,15 +89,16 @@ class Work:
         from t2t.bench.machine import matmul_peak
         from t2t.models.precision import precision
 
-        if run.model.family != "seq2seq" or run.model.net.config.model_type not in ("t5", "mt5", "umt5"):
+        net: Any = run.model.net
+        if run.model.family != "seq2seq" or net.config.model_type not in ("t5", "mt5", "umt5"):
             return ""
         if not self.peak:
-            self.peak = matmul_peak("bf16" if "bf" in str(precision(self.precision, run.model.device)) else "fp32")
+            self.peak = matmul_peak("bf16" if "bf" in str(precision(self.precision, net.device)) else "fp32")
         lengths = [egs.lengths for egs in run.sets.train.values() if hasattr(egs, "lengths")]
         if not lengths:
             return ""
         source, target = lengths[0]
-        operations = 3 * forward(shape_of(run.model.net.config), source, [target]) / (source + target)
+        operations = 3 * forward(shape_of(net.config), source, [target]) / (source + target)
         speed = operations * values["tokens_per_second"] / 1e9
         return f" · {speed:,.0f} GFLOP/s, {speed / self.peak:.0%} of the limit"
 
@@ -128,9 +129,13 @@ def _train_line_up(
 
 
 @click.command()
-@click.option("--corpus", multiple=True, metavar="CORPUS[=RATE]",
-              help="Plain text to learn from: a file, a directory, a glob or a hub id; repeatable, mixed by rate "
-              "(default: by size).  [default: corpora/wiki_en]")
+@click.option(
+    "--corpus",
+    multiple=True,
+    metavar="CORPUS[=RATE]",
+    help="Plain text to learn from: a file, a directory, a glob or a hub id; repeatable, mixed by rate "
+    "(default: by size).  [default: corpora/wiki_en]",
+)
 @click.option("--objective", help="What is learned of it: see `t2t ls objectives`.  [default: span_corruption]")
 @click.option("--noise-density", type=float, help="The share of noise tokens (default: the objective's).")
 @click.option("--mean-span", type=float, help="Tokens of a noise span, on average (default: the objective's).")

@@ -22,6 +22,7 @@ from typing import Any
 from t2t import strict_yaml
 from t2t.errors import UsageError, did_you_mean, visible
 from t2t.mixtures import POLICIES
+from t2t.objectives import OBJECTIVES
 
 __all__ = ["CHANGEABLE", "Config", "from_mapping", "parse_setting"]
 
@@ -184,6 +185,7 @@ _ALLOWED: dict[str, tuple[str | None, ...]] = {
     "pair_loss": ("auto", "softmax", "cosine", "ranking"),
     "share": ("off", "embeddings", "all"),
     "adapter": ("off", "lora", "ia3", "prompt"),
+    "objective": tuple(OBJECTIVES),
 }
 _LOWEST: dict[str, float] = {
     "batch_tokens": 1, "accumulate": 1, "window": 1, "steps": 1, "epochs": 1e-9, "minutes": 1e-9, "max_input": 2,

@@ -161,6 +161,12 @@ class Examples(Sequence[Example]):
         return len(self._taken)
 
     @property
+    def fingerprint(self) -> str:
+        """What stands for the rows, where they come from files: their sha256."""
+        origin = getattr(self.rows, "origin", None)
+        return origin.fingerprint if origin else ""
+
+    @property
     def prompt_name(self) -> str:
         """The name of the prompt, or of all of them."""
         names = "+".join(prompt.name for prompt in self.prompts)

@@ -50,12 +50,7 @@ class Sets:
     @property
     def fingerprint(self) -> dict[str, str]:
         """What stands for the rows trained on, by task: their sha256, or that of a corpus's ids."""
-        files = {name: egs.fingerprint for name, egs in self.train.items() if name in self.corpora}
-        return files | {
-            name: egs.rows.origin.fingerprint
-            for name, egs in self.train.items()
-            if name not in files and isinstance(egs.rows, Rows)
-        }
+        return {name: egs.fingerprint for name, egs in self.train.items() if egs.fingerprint}
 
     @property
     def prompts(self) -> dict[str, dict[str, str]]:

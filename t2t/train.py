@@ -590,7 +590,9 @@ def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
     state.evaluated = state.step
     if metrics:
         more = {"held_out": _as_json(held)} if held else {}
-        metrics.write(step=state.step, seconds=round(state.seconds, 3), average=mean.get("value"), scores=values, **more)
+        metrics.write(
+            step=state.step, seconds=round(state.seconds, 3), average=mean.get("value"), scores=values, **more
+        )
         said = f"step {state.step}: average {mean.get('value', 0.0):.2f}"
         run.watch.notice(said + (" (best)" if _is_best(state) else ""))
     _save(run)

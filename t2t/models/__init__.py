@@ -189,7 +189,8 @@ class Model(Protocol):
 class Options:
     """What a family needs to know when a model is loaded; every field is a configuration field of `train`.
 
-    ``fresh`` leaves trained weights out: a shape with random ones. ``max_input`` and ``max_target`` are tokens; ``eval_tokens`` is the budget of a batch in evaluation. ``plain``
+    ``fresh`` leaves trained weights out: a shape with random ones. ``max_input`` and ``max_target`` are tokens;
+    ``eval_tokens`` is the budget of a batch in evaluation. ``plain``
     leaves out what is hand-written for speed; ``beams`` is how many hypotheses an encoder-decoder writes, ``engine``
     what writes them. ``pooling``, ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an
     encoder's, ``pair_loss`` a bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's;

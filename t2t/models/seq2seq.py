@@ -411,7 +411,9 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
     place = path.name if path.parent == models_folder() else folder
     tokens = Tokens(load_tokenizer(folder), max_input=options.max_input, max_target=options.max_target)
     try:
-        if list(path.glob("*.safetensors*")) and not options.fresh:  # an index without its files is damage, not a shape without weights
+        if (
+            list(path.glob("*.safetensors*")) and not options.fresh
+        ):  # an index without its files is damage, not a shape without weights
             net, info = AutoModelForSeq2SeqLM.from_pretrained(
                 folder, trust_remote_code=False, output_loading_info=True, use_safetensors=True, dtype=torch.float32
             )

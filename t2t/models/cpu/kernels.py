@@ -85,4 +85,3 @@ def _digest(compiler: str) -> str:
     )
     parts = (SOURCE.read_bytes(), version, can.encode(), " ".join(FLAGS).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
-
