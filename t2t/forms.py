@@ -90,16 +90,17 @@ class Text:
         return np.bincount(self.row_N, minlength=len(self.tokens))
 
     @cached_property
-    def begins_N(self) -> np.ndarray:
-        """Which noise tokens begin a span; one goes no further than its row."""
+    def begin_S(self) -> np.ndarray:
+        """Which of the noise tokens begin a span, counted through all; one goes no further than its row."""
         begins_N = np.ones(len(self.noise_N), bool)
-        begins_N[1:] = (np.diff(self.noise_N) != 1) | (np.diff(self.row_N) != 0)
-        return begins_N
+        np.not_equal(np.diff(self.noise_N), 1, out=begins_N[1:])
+        begins_N[1:] |= self.row_N[1:] != self.row_N[:-1]
+        return np.flatnonzero(begins_N)
 
     @cached_property
     def spans_B(self) -> np.ndarray:
         """How many spans each row has."""
-        return np.bincount(self.row_N[self.begins_N], minlength=len(self.tokens))
+        return np.bincount(self.row_N[self.begin_S], minlength=len(self.tokens))
 
     @cached_property
     def sentinels_S(self) -> np.ndarray:
@@ -194,7 +195,7 @@ def _folded(text: Text) -> Rows:
     if text.front is not None:
         ids[:, 0] = text.front
     np.logical_not(text.mask, out=keep[:, lead:-1])
-    at_S = (text.noise_N + text.row_N * (lead + 1))[text.begins_N] + lead
+    at_S = text.noise_N[text.begin_S] + text.row_N[text.begin_S] * (lead + 1) + lead
     ids.reshape(-1)[at_S] = text.sentinels_S
     keep.reshape(-1)[at_S] = True
     return _parted(ids[keep], lead + length + 1 - text.noise_B + text.spans_B)
@@ -202,12 +203,14 @@ def _folded(text: Text) -> Rows:
 
 def _spelled(text: Text) -> Rows:
     """Each noise span after its sentinel; no sentinel at the end."""
-    begins_N = text.begins_N
-    at_N = np.arange(1, len(begins_N) + 1) + np.cumsum(begins_N) - 1 + text.row_N  # an end for each row before
     lengths_B = text.noise_B + text.spans_B + 1
+    at_N = np.ones(len(text.noise_N), np.int64)
+    at_N[text.begin_S] = 2
+    np.cumsum(at_N, out=at_N)
+    at_N += text.row_N - 1  # an end for each row before
     flat = np.full(lengths_B.sum(), text.vocabulary.eos, np.int32)
     flat[at_N] = text.tokens.reshape(-1)[text.noise_N]
-    flat[at_N[begins_N] - 1] = text.sentinels_S
+    flat[at_N[text.begin_S] - 1] = text.sentinels_S
     return _parted(flat, lengths_B)
 
 

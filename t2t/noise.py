@@ -127,13 +127,13 @@ def spans_mask(draws: Draws, length: int, density: float = 0.15, mean_span: floa
     if length < 2:
         return np.zeros((rows, length), bool)
     noise, spans = span_lengths(length, density, mean_span)
-    edges = np.zeros((rows, 2 * spans + 1), np.int64)  # where spans begin: text, noise, text, … and the end
-    text, hidden = _cuts(length - noise, spans, draws), _cuts(noise, spans, draws)
-    edges[:, 2:-1:2] = text + hidden
-    edges[:, 1:-2:2] = text
-    edges[:, 3:-1:2] += hidden
-    edges[:, -2], edges[:, -1] = edges[:, -2] + length - noise, length
-    return np.repeat(np.tile([False, True], rows * spans), np.diff(edges, axis=1).ravel()).reshape(rows, length)
+    text, hidden = np.empty((rows, spans), np.int64), np.empty((rows, spans), np.int64)  # up to the end of each span
+    text[:, :-1], text[:, -1] = _cuts(length - noise, spans, draws), length - noise
+    hidden[:, :-1], hidden[:, -1] = _cuts(noise, spans, draws), noise
+    text += np.arange(rows)[:, None] * (length - noise)
+    flat = np.zeros(rows * length, bool)
+    flat[np.repeat(text.reshape(-1), np.diff(hidden, axis=1, prepend=0).reshape(-1)) + np.arange(rows * noise)] = True
+    return flat.reshape(rows, length)
 
 
 def _spans(length: int, density: float, mean_span: float, draws: Draws) -> Noise:
