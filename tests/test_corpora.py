@@ -183,7 +183,7 @@ def test_a_directory_without_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda p: write(p / "a.jsonl", lines("One.") + '{"body": "x"}\n'), r'jsonl:2 field "text": is missing: .*--column'),
+        (lambda p: write(p / "a.jsonl", lines("One.") + '{"b": 1}\n'), r'jsonl:2 field "text": is missing: .*--column'),
         (lambda p: write(p / "a.jsonl", lines("One.", None)), r'jsonl:2 field "text": got null, expected text.*--col'),
         (lambda p: write(p / "a.jsonl.gz", lines(7)), r'a\.jsonl\.gz:1 field "text": got 7'),
         (lambda p: write(p / "a.jsonl", lines("One.") + '{"text": "tw'), r"a\.jsonl:2: is not valid JSON.*cut off"),
