@@ -32,7 +32,7 @@ FLOORS = {
         "lookup",
         "new_task",
     ),
-    3: ("tokens", "batches", "optim"),
+    3: ("tokens", "batches", "optim", "vocabulary"),
     4: ("models",),  # and all below it
     5: ("checkpoint", "predict", "pairs", "apply", "check", "teacher", "train", "pet"),
     6: ("report", "compare", "lineup", "distill", "bench"),
