@@ -1,4 +1,4 @@
-"""The command line: train, distill, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, bench, info.
+"""The command line: train, distill, pet, resume, eval, predict, report, compare, prompt, ls, check, fetch, vocab …
 
 Floor 7. Commands parse, call the floors below and print; torch is imported only by those that need it. Every fault
 is one line on stderr and an exit code (see `t2t.errors`).
@@ -20,6 +20,7 @@ import click
 from t2t.cli_ls import ls
 from t2t.cli_options import JSON, PLAIN, SOURCE
 from t2t.cli_prompt import prompt
+from t2t.cli_vocab import vocab
 from t2t.errors import CheckpointError, MemoryLimitError, T2TError, UsageError, visible
 from t2t.screen import Screen, show, show_json
 from t2t.version import VERSION
@@ -39,6 +40,7 @@ def cli(context: click.Context, debug: bool, quiet: bool) -> None:
 
 cli.add_command(prompt)
 cli.add_command(ls)
+cli.add_command(vocab)
 
 
 # -- train, resume ---------------------------------------------------------------------------------------------------

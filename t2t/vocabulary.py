@@ -44,11 +44,13 @@ from t2t.errors import DataError, DiskError, UsageError, visible
 
 __all__ = [
     "FILES",
+    "HELD_OUT",
     "KINDS",
     "MODES",
     "Audit",
     "audit",
     "build_tokenizer",
+    "hold_out",
     "lines",
     "sample",
     "sentinels",
@@ -67,6 +69,7 @@ SPACE = "\u2581"
 ESCAPE = "\u0010"
 SCORE_STEP = 1 / 64  # unigram scores are multiples of it
 NEVER = -1000.0  # a score no ordinary spelling is as bad as
+HELD_OUT = 1_000_000  # characters that a vocabulary is audited on, at most
 MAX_LINE_BYTES = 16_384
 MAX_LINE = MAX_LINE_BYTES // 4  # characters; a longer line is cut at a space
 
@@ -107,6 +110,18 @@ def sample(stream: Iterable[str], characters: int, seed: int) -> list[str]:
             held -= len(dropped)
             full = -number
     return [line for _, _, line in sorted(kept, reverse=True)]
+
+
+def hold_out(drawn: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return lines to learn from and lines to audit on: the last fiftieth of those drawn, a million characters at most.
+
+    A single line is both.
+    """
+    wanted, at = min(sum(map(len, drawn)) // 50, HELD_OUT), len(drawn)
+    while at > 1 and (wanted > 0 or at == len(drawn)):
+        at -= 1
+        wanted -= len(drawn[at])
+    return list(drawn[:at]), list(drawn[at:] or drawn)
 
 
 # -- training --------------------------------------------------------------------------------------------------------
