@@ -45,7 +45,7 @@ RECORD = "vocabulary.json"  # beside the tokenizer: what it was trained on
 @click.option("--modes", is_flag=True, help="Add the mode tokens [R], [S] and [X] of UL2.")
 @click.option("--column", default="text", show_default=True, help="Column of parquet files, key of JSON lines.")
 @click.option("--split", default="train", show_default=True, help="Of data sets of the hub.")
-@click.option("--source", default="auto", show_default=True, help="Where data sets are looked for: auto | hub | DIR.")
+@click.option("--source", default="auto", show_default=True, help="Where data sets are: auto | hub | sample | DIR.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of the lines drawn.")
 @JSON
 @click.pass_context
