@@ -22,6 +22,7 @@ from t2t.cli_options import JSON, PLAIN, SOURCE, settings_of
 from t2t.cli_prompt import prompt
 from t2t.cli_show import show_comparison, show_report
 from t2t.cli_train import distill_, pet, pretrain, resume, train
+from t2t.cli_vocab import vocab
 from t2t.errors import CheckpointError, MemoryLimitError, T2TError, UsageError, visible
 from t2t.screen import Screen, show, show_json
 from t2t.version import VERSION
@@ -39,7 +40,7 @@ def cli(context: click.Context, debug: bool, quiet: bool) -> None:
     context.obj = {"debug": debug, "screen": Screen(quiet=quiet)}
 
 
-for _command in (train, pretrain, distill_, pet, resume, prompt, ls):
+for _command in (train, pretrain, distill_, pet, resume, prompt, ls, vocab):
     cli.add_command(_command)
 
 

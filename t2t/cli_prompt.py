@@ -16,7 +16,7 @@ from t2t.cli_options import JSON, SOURCE
 from t2t.errors import DataError, ModelError, UsageError, visible
 from t2t.screen import show_json
 
-__all__ = ["prompt"]
+__all__ = ["folder_tokenizer", "prompt", "tokenizer_folder"]
 
 
 @click.group()
@@ -254,7 +254,7 @@ def _given(found: Any, given: tuple[str, ...], row: str) -> dict[str, Any] | Non
 def _counted(eg: Any, model: str, max_input: int) -> dict[str, Any]:
     """Return what a checkpoint's tokenizer makes of an example; ``tokenizer`` is None where there is none at hand."""
 
-    folder = _tokenizer_folder(model)
+    folder = tokenizer_folder(model)
     if folder is None:
         said = f"no tokenizer of {model} is here; `hf download {model}` fetches it, or give its directory"
         return {"tokenizer": None, "note": f"tokens are not counted: {said}"}
@@ -284,7 +284,7 @@ def _counted(eg: Any, model: str, max_input: int) -> dict[str, Any]:
     }
 
 
-def _tokenizer_folder(model: str) -> Path | None:
+def tokenizer_folder(model: str) -> Path | None:
     """Return the directory with a checkpoint's tokenizer: its own, a bundled model's, or one in the hub's cache."""
     from t2t.paths import models_folder
 
@@ -304,15 +304,22 @@ def _tokenizer_folder(model: str) -> Path | None:
 
 
 def _tokens(folder: Path, max_input: int) -> Any:
-    """Return the tokens of a directory; one that has nothing but T5's spiece.model is read as T5's."""
-    from t2t.tokens import Tokens, load_tokenizer
+    """Return the tokens of a directory."""
+    from t2t.tokens import Tokens
+
+    return Tokens(folder_tokenizer(folder), max_input=max_input)
+
+
+def folder_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer of a directory; one that has nothing but T5's spiece.model is read as T5's."""
+    from t2t.tokens import load_tokenizer
 
     bare = (folder / "spiece.model").is_file() and not (folder / "tokenizer.json").is_file()
     if bare and not (folder / "tokenizer_config.json").is_file() and not (folder / "config.json").is_file():
         from transformers import T5Tokenizer
 
-        return Tokens(T5Tokenizer.from_pretrained(str(folder)), max_input=max_input)
-    return Tokens(load_tokenizer(str(folder), local_files_only=True), max_input=max_input)
+        return T5Tokenizer.from_pretrained(str(folder))
+    return load_tokenizer(str(folder), local_files_only=True)
 
 
 def _cut(tokens: Any, eg: Any) -> list[dict[str, Any]]:

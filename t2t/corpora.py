@@ -98,7 +98,7 @@ def corpus(
 
     A path that exists wins over a data set. Of a directory and a glob the files that can be read are taken, hidden ones
     left out. A data set's ``split`` is looked for in the places of ``sources.open_rows``; the files of the hub are
-    loaded whole. Raise ``UsageError`` (exit 2) where nothing is there, ``DataError`` (3), ``HubError`` (8).
+    loaded whole. With ``source`` sample the name is that of a bundled sample (pretraining/plain). Raise ``UsageError`` (exit 2) where nothing is there, ``DataError`` (3), ``HubError`` (8).
     """
     path = Path(os.path.expanduser(name))
     if path.is_dir():
@@ -110,7 +110,7 @@ def corpus(
         return Corpus(name, _taken(name, map(Path, glob.iglob(str(path), recursive=True))), column)
     if re.fullmatch(HUB_ID, name) and not readable(path):
         repo, _, config = name.partition(":")
-        task = _task(repo, config, column)
+        task = _task(repo, config, column, sample=source == "sample")
         origin, found = sources.split_files(task, split, source, offline=offline, progress=progress)
         return Corpus(name, tuple(map(_absolute, found)), column, origin)
     raise UsageError("there is no such file or directory", where=visible(name),
@@ -123,9 +123,9 @@ def readable(path: Path) -> bool:
     return bool(_suffix(path))
 
 
-def _task(repo: str, config: str, column: str) -> Task:
-    """Return a task that names the data set, for ``sources`` to look up."""
-    where = Source(hub=repo, config=(config,) if config else ())
+def _task(repo: str, config: str, column: str, sample: bool) -> Task:
+    """Return a task that names the data set, or a bundled sample where that is asked for, for ``sources`` to look up."""
+    where = Source(hub=repo, config=(config,) if config else (), sample=(repo,) if sample else ())
     return Task(f"{repo}:{config}" if config else repo, "", "text", {column: Column("text")}, where, {}, ())
 
 

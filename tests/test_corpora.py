@@ -147,6 +147,27 @@ def test_a_data_set_of_the_hub(data_sets: Path, monkeypatch: pytest.MonkeyPatch)
     assert read("o/many:en", source=str(data_sets)) == ["Yes."]
 
 
+def test_a_data_set_in_the_cache_is_read_through_its_links(data_sets: Path, tmp_path: Path) -> None:
+    top = tmp_path / "cache" / "datasets--o--cached"
+    blob = parquet(top / "blobs" / ("0" * 64), ["Kept."])
+    (top / "refs").mkdir()
+    (top / "refs" / "main").write_text("c" * 40)
+    held = top / "snapshots" / ("c" * 40)
+    held.mkdir(parents=True)
+    (held / "train-00000-of-00001.parquet").symlink_to(blob)
+    found = corpus("o/cached")
+    assert list(found.documents()) == ["Kept."]
+    assert found.origin is not None and found.origin.kind == "cache" and found.files[0].suffix == ".parquet"
+
+
+def test_a_bundled_sample() -> None:
+    found = corpus("pretraining/plain", source="sample")
+    assert found.origin is not None and found.origin.notice().startswith("SAMPLE DATA")
+    assert len(list(found.documents())) > 100
+    with pytest.raises(DataError, match="the bundled sample no/thing is not there"):
+        corpus("no/thing", source="sample")
+
+
 def test_a_data_set_that_is_not_there(data_sets: Path) -> None:
     with pytest.raises((DataError, HubError), match="has no config .* \\(it has: de, en\\)"):
         corpus("o/many")
@@ -183,7 +204,7 @@ def test_a_directory_without_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda p: write(p / "a.jsonl", lines("One.") + '{"body": "x"}\n'), r'jsonl:2 field "text": is missing: .*--column'),
+        (lambda p: write(p / "a.jsonl", lines("One.") + '{"b": 1}\n'), r'jsonl:2 field "text": is missing: .*--column'),
         (lambda p: write(p / "a.jsonl", lines("One.", None)), r'jsonl:2 field "text": got null, expected text.*--col'),
         (lambda p: write(p / "a.jsonl.gz", lines(7)), r'a\.jsonl\.gz:1 field "text": got 7'),
         (lambda p: write(p / "a.jsonl", lines("One.") + '{"text": "tw'), r"a\.jsonl:2: is not valid JSON.*cut off"),

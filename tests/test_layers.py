@@ -44,11 +44,7 @@ FLOORS = {
         "lookup",
         "new_task",
     ),
-    3: ("tokens", "token_files", "stretches", "batches", "optim"),
-    4: ("models",),  # and all below it
-    5: ("checkpoint", "predict", "pairs", "apply", "check", "teacher", "train", "pet"),
-    6: ("report", "compare", "lineup", "distill", "bench"),
-    7: ("cli", "cli_ls", "cli_options", "cli_prompt", "cli_show", "cli_train", "serve", "screen"),
+    3: ("tokens", "token_files", "stretches", "batches", "optim", "vocabulary"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 PUBLIC = {

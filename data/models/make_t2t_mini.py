@@ -18,24 +18,12 @@ How to run::
 ``--reuse-vocabulary`` keeps the ``spiece.model`` that is there and makes only the other files.
 The same corpora, seed and library versions give the same files. ``README.md`` is not made here.
 
-Three things the fast tokenizer does on purpose:
-
-* Every entry of a ``tokenizers`` Unigram model can match text, control and byte pieces too, so
-  a literal ``</s>`` or ``<0x0A>`` in the data would become that piece even with special tokens
-  split. SentencePiece never matches those. They get ``NEVER`` as their score here, far below
-  any spelling of the same text in ordinary pieces.
-* The leading space that SentencePiece adds is added once, at the start of the whole text, also
-  when the text starts with a space itself, and not again after a sentinel inside the text.
-* SentencePiece spells a space as U+2581, so it cannot tell that character in the data from a
-  space. Here it is written as the control character U+0010 (data link escape) and ``1``, and
-  U+0010 itself as U+0010 and ``0``; decoding takes that back, so that no text is changed.
+How the vocabulary is trained and what the fast tokenizer is made of: ``t2t/vocabulary.py``.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import random
 import time
 from collections.abc import Iterator
@@ -43,27 +31,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import sentencepiece as spm
-from sentencepiece import sentencepiece_model_pb2 as spm_pb2
-from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
-from tokenizers.models import Unigram
 from transformers import AutoTokenizer, GenerationConfig, T5Config
 
+from t2t.vocabulary import MAX_LINE_BYTES, REQUIRED, train, write_tokenizer
+
 PIECES = 8000
-SENTINELS = 100
 MODEL_VOCABULARY = 8128  # 8,100 entries, rounded up to a multiple of 64
 SEED = 20240501
 MAX_CHARACTERS = 30_000_000
-MAX_LINE_BYTES = 16_384
-PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
-SPACE = "\u2581"
-ESCAPE = "\u0010"
-SCORE_STEP = 1 / 64  # scores are multiples of it
-NEVER = -1000.0  # a score no ordinary spelling is as bad as
-# Characters that are pieces however rare: ASCII, the letters of Latin-1 and of French and
-# Romanian, and some signs; the rest of the vocabulary is learnt.
-REQUIRED = (
-    "\n\t" + "".join(chr(code) for code in [*range(0x21, 0x7F), *range(0xC0, 0x100)]) + "ŒœĂăȘșȚțŞşŢţ¡¿«»„“”‘’–—…•°½€£§"
-)
+# Besides ASCII the letters of Latin-1 and of French and Romanian, and some signs are pieces however rare.
+CHARACTERS = REQUIRED + "".join(map(chr, range(0xC0, 0x100))) + "ŒœĂăȘșȚțŞşŢţ¡¿«»„“”‘’–—…•°½€£§"
 TRAINING_FILES = ("wiki_en/train-*.parquet", "standardebooks/train-*.parquet")
 VALIDATION_FILES = ("wiki_en/validation-*.parquet",)
 
@@ -98,126 +75,6 @@ def sample_lines(lines: list[str], seed: int, max_characters: int) -> list[str]:
     return sample
 
 
-def train_vocabulary(sample: list[str]) -> bytes:
-    """Train the unigram vocabulary and return the serialised SentencePiece model."""
-    writer = io.BytesIO()
-    spm.SentencePieceTrainer.train(
-        sentence_iterator=iter(sample),
-        model_writer=writer,
-        model_type="unigram",
-        vocab_size=PIECES,
-        character_coverage=0.9995,
-        byte_fallback=True,
-        split_digits=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        add_dummy_prefix=True,
-        required_chars=REQUIRED,
-        max_sentence_length=MAX_LINE_BYTES,
-        input_sentence_size=0,
-        num_threads=1,
-        pad_id=0,
-        eos_id=1,
-        unk_id=2,
-        bos_id=-1,
-        pad_piece=PAD,
-        eos_piece=EOS,
-        unk_piece=UNK,
-        minloglevel=1,
-    )
-    return round_scores(writer.getvalue())
-
-
-def round_scores(model: bytes) -> bytes:
-    """Round the scores to multiples of ``SCORE_STEP``.
-
-    SentencePiece adds scores up over the whole text in single precision, so in a long text its
-    sums lose digits and it may choose another of two nearly equal spellings. Sums of rounded
-    scores are exact up to 2 ** 24 steps, that is for about 100,000 characters of text.
-    """
-    proto = spm_pb2.ModelProto.FromString(model)
-    for piece in proto.pieces:
-        piece.score = round(piece.score / SCORE_STEP) * SCORE_STEP
-    return proto.SerializeToString(deterministic=True)
-
-
-def unigram_entries(model: bytes) -> list[tuple[str, float]]:
-    """Return the pieces with their scores; what may not match text gets the score ``NEVER``."""
-    proto = spm_pb2.ModelProto.FromString(model)
-    normal = spm_pb2.ModelProto.SentencePiece.NORMAL
-    entries = []
-    for piece in proto.pieces:
-        entries.append((piece.piece, piece.score if piece.type == normal else NEVER))
-    return entries
-
-
-def build_tokenizer(model: bytes) -> Tokenizer:
-    """Build the fast tokenizer from the SentencePiece model."""
-    tokenizer = Tokenizer(Unigram(unigram_entries(model), unk_id=2, byte_fallback=True))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.Replace(ESCAPE, ESCAPE + "0"),
-            normalizers.Replace(SPACE, ESCAPE + "1"),
-            normalizers.Replace(" ", SPACE),
-        ]
-    )
-    # By now no space is left in the text, so the first step always adds one, at the start of the
-    # whole text only; the second step spells it as a piece does and splits before each.
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Metaspace(replacement=" ", prepend_scheme="first", split=False),
-            pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="never", split=True),
-        ]
-    )
-    tokenizer.decoder = decoders.Sequence(
-        [
-            decoders.Replace(SPACE, " "),
-            decoders.ByteFallback(),
-            decoders.Fuse(),
-            decoders.Replace(ESCAPE + "1", SPACE),
-            decoders.Replace(ESCAPE + "0", ESCAPE),
-            decoders.Strip(" ", 1, 0),
-        ]
-    )
-    tokenizer.add_special_tokens([special(token) for token in (PAD, EOS, UNK)])
-    tokenizer.add_special_tokens([special(token) for token in reversed(sentinels())])
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=["$A", EOS],
-        pair=["$A", EOS, "$B", EOS],
-        special_tokens=[(EOS, tokenizer.token_to_id(EOS))],
-    )
-    return tokenizer
-
-
-def special(token: str) -> AddedToken:
-    """Return a special token that takes no white space with it."""
-    return AddedToken(token, special=True, normalized=False)
-
-
-def sentinels() -> list[str]:
-    """Return the sentinels from ``<extra_id_0>`` on."""
-    return [f"<extra_id_{number}>" for number in range(SENTINELS)]
-
-
-def tokenizer_config() -> dict[str, object]:
-    """Return the contents of ``tokenizer_config.json``.
-
-    The class is the general one: ``T5Tokenizer`` would build its own pipeline in place of the
-    one in ``tokenizer.json``, and that one drops repeated spaces and newlines.
-    """
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "pad_token": PAD,
-        "eos_token": EOS,
-        "unk_token": UNK,
-        "additional_special_tokens": sentinels(),
-        "model_input_names": ["input_ids", "attention_mask"],
-        "clean_up_tokenization_spaces": False,
-        "padding_side": "right",
-        "truncation_side": "right",
-    }
-
-
 def model_config() -> T5Config:
     """Return the configuration of the model: the shape of T5 v1.0, small."""
     return T5Config(
@@ -245,17 +102,9 @@ def generation_config() -> GenerationConfig:
     return GenerationConfig(pad_token_id=0, eos_token_id=1, decoder_start_token_id=0)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write ``value`` as indented JSON that ends with a newline."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def write_directory(out: Path, model: bytes) -> None:
     """Write every file of the model directory but the model card."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "spiece.model").write_bytes(model)
-    (out / "tokenizer.json").write_text(build_tokenizer(model).to_str() + "\n", encoding="utf-8")
-    write_json(out / "tokenizer_config.json", tokenizer_config())
+    write_tokenizer(out, model)
     model_config().save_pretrained(out)
     generation_config().save_pretrained(out)
 
@@ -309,7 +158,7 @@ def main() -> None:
         sample = sample_lines(lines, options.seed, options.max_characters)
         print(f"{len(sample)} of {len(lines)} lines, {sum(map(len, sample))} characters")
         start = time.monotonic()
-        model = train_vocabulary(sample)
+        model = train(sample, size=PIECES, required=CHARACTERS)
         print(f"trained in {time.monotonic() - start:.0f} s")
     write_directory(options.out, model)
     check(options.out, options.corpora)

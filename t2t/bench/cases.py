@@ -125,7 +125,7 @@ COMMANDS = {
             "--help", "ls tasks", "prompt for t5-small", "info",
             *(f"{name} --help" for name in (
                 "bench", "check", "compare", "distill", "eval", "fetch", "new-task", "pet", "predict", "prompt",
-                "report", "resume", "train",
+                "report", "resume", "train", "vocab",
             )),
         )
     },
