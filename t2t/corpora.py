@@ -98,7 +98,9 @@ def corpus(
 
     A path that exists wins over a data set. Of a directory and a glob the files that can be read are taken, hidden ones
     left out. A data set's ``split`` is looked for in the places of ``sources.open_rows``; the files of the hub are
-    loaded whole. With ``source`` sample the name is that of a bundled sample (pretraining/plain). Raise ``UsageError`` (exit 2) where nothing is there, ``DataError`` (3), ``HubError`` (8).
+    loaded whole. With ``source`` sample the name is that of a bundled sample (pretraining/plain).
+
+    Raise ``UsageError`` (exit 2) where nothing is there, ``DataError`` (3), ``HubError`` (8).
     """
     path = Path(os.path.expanduser(name))
     if path.is_dir():
@@ -124,7 +126,7 @@ def readable(path: Path) -> bool:
 
 
 def _task(repo: str, config: str, column: str, sample: bool) -> Task:
-    """Return a task that names the data set, or a bundled sample where that is asked for, for ``sources`` to look up."""
+    """Return a task that names the data set, or a bundled sample, for ``sources`` to look up."""
     where = Source(hub=repo, config=(config,) if config else (), sample=(repo,) if sample else ())
     return Task(f"{repo}:{config}" if config else repo, "", "text", {column: Column("text")}, where, {}, ())
 
