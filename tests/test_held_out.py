@@ -11,13 +11,13 @@ import torch
 
 from t2t import models
 from t2t.models.held_out import measure
-from tests.test_stretches import book, cache, found, only  # noqa: F401 - fixtures
+from tests.test_stretches import book, cache, found, only
 
 FIXTURES = (book, cache)
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_it_is_the_loss_of_transformers_without_dropout(book: str, still: Path, tiny: Path, plain: bool) -> None:  # noqa: F811
+def test_it_is_the_loss_of_transformers_without_dropout(book: str, still: Path, tiny: Path, plain: bool) -> None:
     model = models.load(str(tiny), options=models.Options(plain=plain, precision="fp32"))
     egs = only(found(model.tokens, [book], objective="span_corruption").held)
     model.tokens.stretches = {f"{egs.task.name}:train": egs}

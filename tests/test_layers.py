@@ -45,6 +45,10 @@ FLOORS = {
         "new_task",
     ),
     3: ("tokens", "token_files", "stretches", "batches", "optim", "vocabulary"),
+    4: ("models",),  # and all below it
+    5: ("checkpoint", "predict", "pairs", "apply", "check", "teacher", "train", "pet"),
+    6: ("report", "compare", "lineup", "distill", "bench"),
+    7: ("cli", "cli_ls", "cli_options", "cli_prompt", "cli_show", "cli_train", "cli_vocab", "serve", "screen"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 PUBLIC = {
