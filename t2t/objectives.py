@@ -64,7 +64,8 @@ __all__ = [
 class Corrupted:
     """Inputs and targets (ids, one array a row, each ending with the end-of-sequence id).
 
-    The rows are views of one array each. ``hidden`` (B,) is how many tokens of the text each target spells.
+    Ids are int32; the rows are views of one array each. ``hidden`` (B,) is how many tokens of the text each
+    target spells.
     """
 
     inputs: list[np.ndarray]

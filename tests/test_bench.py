@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
@@ -15,14 +16,16 @@ from click.testing import CliRunner
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel, T5Config, T5ForConditionalGeneration
 
-from t2t.bench import Plan, cases, child, meter, table
+from t2t.bench import Plan, cases, child, corrupting, meter, table
 from t2t.bench.cases import CASES, LONG, PAIRS, QUICK, Ask, Case, Contestant, chosen
 from t2t.bench.flops import Shape, forward, shape_of
 from t2t.bench.machine import Clock, describe, matmul_peak
 from t2t.bench.meter import LEAST_STEPS, WARM_SECONDS, WARM_STEPS, Meter
 from t2t.bench.shapes import SHAPES, directory
 from t2t.cli import cli
+from t2t.draws import Draws
 from t2t.errors import UsageError
+from t2t.forms import FOLDED, SPELLED, Text
 
 # -- useful work -----------------------------------------------------------------------------------------------------
 
@@ -288,3 +291,16 @@ def test_saves_are_of_the_same_tensors(tmp_path: Path) -> None:
                    for name in ("plain", "t2t"))  # fmt: skip
     assert plain["saves"] == ours["saves"] == 3
     assert ours["saved_mb"] == pytest.approx(plain["saved_mb"], rel=0.01)
+
+
+def test_corruption_is_of_the_same_lengths(tmp_path: Path) -> None:
+    for name in ("loop", "t2t"):
+        found = getattr(corrupting, name)(ask(f"corrupting:{name}", tmp_path, tmp_path))
+        assert (found["input_tokens"], found["target_tokens"]) == (512 * found["examples"], 114 * found["examples"])
+
+
+def test_the_loop_over_examples_corrupts_as_t2t_does() -> None:
+    row, hide = np.arange(2, 570, dtype=np.int32), corrupting._mask(568, np.random.default_rng(0))
+    text = Text(row[None], hide[None], Draws(np.zeros(1)), corrupting.VOCABULARY)
+    assert corrupting._folded(row, hide).tolist() == FOLDED.write(text)[0].tolist()
+    assert corrupting._folded(row, ~hide).tolist() == SPELLED.write(text)[0].tolist()

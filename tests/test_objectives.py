@@ -339,6 +339,7 @@ def test_the_text_itself_is_left_alone(name: str) -> None:
     tokens = np.arange(2, 42, dtype=np.int32).reshape(2, 20)
     found = OBJECTIVES[name](tokens, drawn(2), MODED)
     for row in (*found.inputs, *found.targets):
+        assert row.dtype == np.int32
         row[:] = 0
     assert (tokens == np.arange(2, 42).reshape(2, 20)).all()
 
