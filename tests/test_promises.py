@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +65,8 @@ def run(job):
     if (folder / "run.yaml").exists():
         training.resume(folder)
     else:
-        training.train(Config(**{**job["config"], "task": tuple(job["config"]["task"])}))
+        tuples = {name: tuple(job["config"][name]) for name in ("task", "corpus")}
+        training.train(Config(**{**job["config"], **tuples}))
 
 print("ready", flush=True)
 for line in sys.stdin:
@@ -213,7 +215,8 @@ def kill_until_done(forked: Runs, settings: Any, rng: random.Random, kills: int)
 
 
 def kills_change_nothing(forked: Runs, tmp_path: Path, kills: int, chains: int, **settings: Any) -> None:
-    reference, hits = whole(forked, f"whole-{len(settings)}", **settings), Counter[str]()
+    name = f"whole-{zlib.crc32(repr(sorted(settings.items())).encode())}"
+    reference, hits = whole(forked, name, **settings), Counter[str]()
     for chain in range(chains):
         folder = tmp_path / f"chain-{chain}"
         hits += kill_until_done(forked, saving(forked, folder, **settings), random.Random(chain), kills)
@@ -230,6 +233,26 @@ def test_killed_and_resumed_is_never_killed(forked: Runs, tmp_path: Path) -> Non
 def test_killed_and_resumed_is_never_killed_long(forked: Runs, tmp_path: Path) -> None:
     kills_change_nothing(forked, tmp_path, kills=4, chains=10)
     kills_change_nothing(forked, tmp_path / "evaluating", kills=4, chains=3, eval_every=3, by="both")
+
+
+def mixed_corpora(forked: Runs) -> dict[str, Any]:
+    """Return the settings of pretraining on two corpora and the toy tasks, held-out text measured on the way."""
+    words, made = random.Random(3), []
+    for name in ("one.txt", "two.txt"):
+        path = forked.top / name  # type: ignore[attr-defined]
+        path.write_text("\n\n".join(" ".join(words.choices("abcdefgh", k=40)) for _ in range(60)))
+        made.append(f"{path}={len(made) + 1}")
+    return {"corpus": tuple(made), "max_input": 24, "eval_every": 6, "batch_tokens": 200}
+
+
+def test_pretraining_killed_and_resumed_is_never_killed(forked: Runs, tmp_path: Path) -> None:
+    kills_change_nothing(forked, tmp_path, kills=2, chains=1, **mixed_corpora(forked))
+
+
+@pytest.mark.slow
+def test_pretraining_killed_ten_times(forked: Runs, tmp_path: Path) -> None:
+    for objective in ("span_corruption", "ul2"):
+        kills_change_nothing(forked, tmp_path / objective, 10, 1, objective=objective, **mixed_corpora(forked))
 
 
 def kill_at_every_point(forked: Runs, tmp_path: Path, points: Iterator[int] | range) -> None:

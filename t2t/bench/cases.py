@@ -124,7 +124,7 @@ COMMANDS = {
         for words in (
             "--help", "ls tasks", "prompt for t5-small", "info",
             *(f"{name} --help" for name in (
-                "bench", "check", "compare", "distill", "eval", "fetch", "new-task", "pet", "predict", "prompt",
+                "bench", "check", "compare", "distill", "eval", "fetch", "new-task", "pet", "predict", "pretrain", "prompt",
                 "report", "resume", "train", "vocab",
             )),
         )
