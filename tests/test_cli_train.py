@@ -1,0 +1,130 @@
+"""Pretraining as a user types it: corpora, mixes with tasks, continued and fresh weights, and faults."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.test_cli import Run, t2t
+from tests.toy import lines
+
+FIXTURES = (t2t,)
+SMALL = ("--batch-tokens", "200", "--max-input", "24", "--set", "window=48", "--set", "log_every=1")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def book(t2t: Run) -> str:
+    words = random.Random(1)
+    Path("book.txt").write_text("\n\n".join(" ".join(words.choices("abcdefgh", k=60)) for _ in range(60)))
+    return "book.txt"
+
+
+def report(name: str) -> Any:
+    return json.loads((Path(name) / "report.json").read_text())
+
+
+def test_it_learns_measures_and_says_what_it_saw(t2t: Run, book: str, tiny: Path) -> None:
+    done = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--steps", "30", "--eval-every", "10",
+               "--learning-rate", "3e-3", "--out", "one", *SMALL)  # fmt: skip
+    assert done.code == 0, done.err
+    assert "book.txt: 60 documents" in done.err and "bits a byte" in done.out
+    held = [next(iter(line["held_out"].values())) for line in lines(Path("one")) if "held_out" in line]
+    assert len(held) == 2  # the last one stands in the report
+    (last,) = report("one")["held_out"].values()
+    assert held[0]["nats_per_token"] > held[1]["nats_per_token"] > last["nats_per_token"]
+    steps = [line for line in lines(Path("one")) if "loss" in line]
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    assert "% of the limit" in done.err
+    assert report("one")["mixture"]["pretraining/text:book.txt"]["drawn"] == steps[-1]["examples"]
+
+
+def test_it_goes_on_from_weights_or_begins_anew(t2t: Run, book: str, tiny: Path) -> None:
+    first = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--steps", "2", "--out", "one", *SMALL)
+    assert first.code == 0, first.err
+    again = t2t("pretrain", "--corpus", book, "--model", "one", "--steps", "1", "--learning-rate", "0", "--out", "two",
+                *SMALL)  # fmt: skip
+    assert again.code == 0, again.err
+    anew = t2t("pretrain", "--corpus", book, "--model", "one", "--fresh", "--steps", "1", "--learning-rate", "0",
+               "--out", "three", *SMALL)  # fmt: skip
+    assert anew.code == 0 and "random weights" in anew.err, anew.err
+    one, two, three = (load_file(Path(name) / "model" / "model.safetensors") for name in ("one", "two", "three"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert any(not torch.equal(one[name], three[name]) for name in one)
+
+
+def test_tasks_can_be_learned_beside_text(t2t: Run, toys: Path, book: str, tiny: Path) -> None:
+    done = t2t("pretrain", "--corpus", f"{book}=2", "--mix", "toy", "--model", str(tiny), "--steps", "20",
+               "--max-target", "24", "--objective", "prefix_lm", "--out", "one", *SMALL)  # fmt: skip
+    assert done.code == 0, done.err
+    found = report("one")
+    assert found["mixture"]["pretraining/text:book.txt"]["share_percent"] == pytest.approx(67, abs=12)
+    assert {row["task"] for row in found["rows"]} == {"toy/copy", "toy/reverse", "toy/vowel"}
+    assert set(found["held_out"]) == {"pretraining/text:book.txt"}
+
+
+@pytest.mark.parametrize("objective", ["iid", "deshuffling", "ul2", "lm"])
+def test_other_objectives(t2t: Run, book: str, tiny: Path, objective: str) -> None:
+    done = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--steps", "2", "--objective", objective,
+               "--set", "accumulate=2", "--out", "one", *SMALL)  # fmt: skip
+    assert done.code == 0, done.err
+
+
+def test_resuming_refuses_a_corpus_that_has_changed(t2t: Run, book: str, tiny: Path) -> None:
+    done = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--steps", "2", "--out", "one", *SMALL)
+    assert done.code == 0, done.err
+    assert t2t("resume", "one", "--set", "steps=4").code == 0
+    Path(book).write_text(Path(book).read_text().replace("a b", "b a"))
+    done = t2t("resume", "one", "--set", "steps=6")
+    assert done.code == 5 and "data" in done.err
+
+
+def test_an_encoder_s_objective_takes_the_corpus_as_its_rows(t2t: Run) -> None:
+    from t2t.cli_train import _of_encoder
+
+    Path("my.jsonl").write_text("")
+    assert _of_encoder({"objective": "mlm", "corpus": ["my.jsonl"]}) == {
+        "task": ["pretraining/mlm:corpora/wiki_en:text"],
+        "source": "train=my.jsonl",
+    }
+    assert _of_encoder({"objective": "mlm", "corpus": ["some/set"], "column": "body"}) == {
+        "task": ["pretraining/mlm:some/set:body"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--corpus", "none.txt"), 2, "none.txt"),
+        (("--corpus", "book.txt", "--objective", "span_coruption"), 2, 'Did you mean "span_corruption"'),
+        (("--corpus", "book.txt", "--objective", "mlm", "--mix", "glue"), 2, "one corpus alone"),
+        (("--corpus", "book.txt", "--objective", "lm", "--mean-span", "4"), 2, "span"),
+        (("--corpus", "book.txt", "--noise-density", "1.5"), 2, "density"),
+        (("--corpus", "book.txt", "--max-input", "9000"), 3, "book.txt: the corpus has"),
+        (("--corpus", "book.jsonl"), 3, "book.jsonl:1"),
+        (("--corpus", "book.txt=x"), 2, "book.txt=x"),
+        (("--corpus", "book.txt=-1"), 2, "-1"),
+    ],
+)
+def test_faults(t2t: Run, book: str, tiny: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    Path("book.jsonl").write_text('{"body": "x"}\n')
+    done = t2t("pretrain", "--model", str(tiny), "--steps", "1", "--batch-tokens", "200", *words)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert said in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
+def test_a_dry_run_keeps_nothing(t2t: Run, book: str, tiny: Path) -> None:
+    done = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--dry-run", *SMALL)
+    assert done.code == 0 and "parameters" in done.out, done.err
+    assert not Path("runs").exists()
