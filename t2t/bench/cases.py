@@ -124,8 +124,8 @@ COMMANDS = {
         for words in (
             "--help", "ls tasks", "prompt for t5-small", "info",
             *(f"{name} --help" for name in (
-                "bench", "check", "compare", "distill", "eval", "fetch", "new-task", "pet", "predict", "pretrain", "prompt",
-                "report", "resume", "train", "vocab",
+                "bench", "check", "compare", "distill", "eval", "fetch", "new-task", "pet", "predict", "pretrain",
+                "prompt", "report", "resume", "train", "vocab",
             )),
         )
     },
