@@ -91,6 +91,7 @@ def corpus(
     split: str = "train",
     source: str = "auto",
     column: str = "text",
+    sample: str = "",
     offline: bool = False,
     progress: hub.Progress | None = None,
 ) -> Corpus:
@@ -98,7 +99,8 @@ def corpus(
 
     A path that exists wins over a data set. Of a directory and a glob the files that can be read are taken, hidden ones
     left out. A data set's ``split`` is looked for in the places of ``sources.open_rows``; the files of the hub are
-    loaded whole. With ``source`` sample the name is that of a bundled sample (pretraining/plain).
+    loaded whole. ``sample`` is the bundled sample that stands in for it, as for a task's; without one ``source`` sample
+    takes the name for that of a bundled sample (pretraining/plain).
 
     Raise ``UsageError`` (exit 2) where nothing is there, ``DataError`` (3), ``HubError`` (8).
     """
@@ -112,7 +114,7 @@ def corpus(
         return Corpus(name, _taken(name, map(Path, glob.iglob(str(path), recursive=True))), column)
     if re.fullmatch(HUB_ID, name) and not readable(path):
         repo, _, config = name.partition(":")
-        task = _task(repo, config, column, sample=source == "sample")
+        task = _task(repo, config, column, sample or (repo if source == "sample" else ""))
         origin, found = sources.split_files(task, split, source, offline=offline, progress=progress)
         return Corpus(name, tuple(map(_absolute, found)), column, origin)
     raise UsageError("there is no such file or directory", where=visible(name),
@@ -125,9 +127,9 @@ def readable(path: Path) -> bool:
     return bool(_suffix(path))
 
 
-def _task(repo: str, config: str, column: str, sample: bool) -> Task:
-    """Return a task that names the data set, or a bundled sample, for ``sources`` to look up."""
-    where = Source(hub=repo, config=(config,) if config else (), sample=(repo,) if sample else ())
+def _task(repo: str, config: str, column: str, sample: str) -> Task:
+    """Return a task that names the data set, and its sample, for ``sources`` to look up."""
+    where = Source(hub=repo, config=(config,) if config else (), sample=(sample,) if sample else ())
     return Task(f"{repo}:{config}" if config else repo, "", "text", {column: Column("text")}, where, {}, ())
 
 

@@ -21,7 +21,6 @@ from t2t.corpora import Corpus, corpus
 from t2t.errors import DataError, UsageError
 from t2t.examples import Examples
 from t2t.objectives import Corrupted, Draws, Objective, Vocabulary, keys, objective
-from t2t.paths import sample_folder
 from t2t.sets import Sets
 from t2t.sources import SplitMissing, parse_source
 from t2t.token_files import TokenFile, tokenised
@@ -107,6 +106,8 @@ def vocabulary_of(tokens: Tokens) -> Vocabulary:
     known = tokens.tokenizer.get_vocab()
     names = (f"<extra_id_{number}>" for number in range(MOST_SENTINELS))
     sentinels = [known[name] for name in names if name in known]
+    if not sentinels and tokens.tokenizer.mask_token_id is not None:  # BART: enough for objectives that take one
+        sentinels = [tokens.tokenizer.mask_token_id]
     modes = {mode: known[name] for mode, names in MODES.items() for name in names if name in known}
     special = [*tokens.tokenizer.all_special_ids, *sentinels, *modes.values()]
     words = np.setdiff1d(np.arange(len(tokens.tokenizer)), special)
@@ -121,19 +122,17 @@ def cut(found: Sets, tokens: Tokens, config: Config, *, alone: bool, watch: Any)
     that it cannot learn, ``DataError`` for a corpus that is shorter than a stretch.
     """
     train, held, notes, vocabulary = dict(found.train), dict(found.held), list(found.notes), vocabulary_of(tokens)
+    origins = dict(found.origins)
     for name, one in found.corpora.items():
         how = _objective(one, config, alone)
         make = partial(Stretches, one, how=how, vocabulary=vocabulary, max_input=config.max_input, seed=config.seed,
                        alone=alone)  # fmt: skip
-        raw, between = how.raw(config.max_input), tokens.eos if alone else None
-
-        def read(own: Corpus, raw: int = raw, between: int | None = between) -> tuple[TokenFile, int]:
-            with watch.task(f"encoding {own.name}", own.size()) as tick:
-                file = tokenised(own, tokens, between=between, tick=tick)
-            notes.append(_said(own, file))
-            return file, _count(own, file, raw)
-
-        file, count = read(_corpus(one, "train", config))
+        read = partial(_read, tokens=tokens, raw=how.raw(config.max_input), alone=alone, notes=notes, watch=watch)
+        own = _corpus(one, "train", config)
+        if own.origin:
+            notes.append(own.origin.notice())
+        origins[name] = own.origin.kind if own.origin else "file"
+        file, count = read(own)
         apart = _apart(one, config)
         if apart is not None:
             other, number = read(apart)
@@ -144,7 +143,21 @@ def cut(found: Sets, tokens: Tokens, config: Config, *, alone: bool, watch: Any)
             train[name] = make(split="train", file=file, places=np.setdiff1d(np.arange(count), kept))
             if len(kept):
                 held[name] = make(split="train", file=file, places=kept)
-    return replace(found, train=train, held=held, notes=notes)
+    return replace(found, train=train, held=held, notes=notes, origins=origins)
+
+
+def _read(own: Corpus, *, tokens: Tokens, raw: int, alone: bool, notes: list[str], watch: Any) -> tuple[TokenFile, int]:
+    """Return a corpus as a file of ids and how many stretches it has; note what it holds."""
+    with watch.task(f"encoding {own.name}", own.size()) as tick:
+        file = tokenised(own, tokens, between=tokens.eos if alone else None, tick=tick)
+    counts = file.counts
+    unknown = f", {counts.unknown:,} of them unknown" if counts.unknown else ""
+    size = f"{counts.bytes / counts.tokens:.2f} bytes a token"
+    notes.append(f"{own.name}: {counts.documents:,} documents, {counts.tokens:,} tokens{unknown}, {size}")
+    if counts.tokens < raw:
+        raise DataError(f"the corpus has {counts.tokens:,} tokens, a stretch {raw:,}", where=own.name,
+                        fix="Give more text, or lower --max-input.", code="D04")  # fmt: skip
+    return file, counts.tokens // raw
 
 
 def _objective(one: Task, config: Config, alone: bool) -> Objective:
@@ -159,11 +172,10 @@ def _corpus(one: Task, split: str, config: Config) -> Corpus:
     """Return the corpus of a task: what ``config.source`` has in its place, or what the task names."""
     column = one.columns["text"].origin or "text"
     kind, given = parse_source(config.source)
-    if kind == "sample":
-        return corpus(str(sample_folder() / one.source.sample[0] / f"{split}.jsonl"), column=column)
     if kind == "files":
         return corpus(given[split] if split in given else given.get("*", one.source.hub or ""), column=column)
-    return corpus(one.source.hub or "", split=split, source=config.source, column=column)
+    sample = one.source.sample[0] if one.source.sample else ""
+    return corpus(one.source.hub or "", split=split, source=config.source, column=column, sample=sample)
 
 
 def _apart(one: Task, config: Config) -> Corpus | None:
@@ -182,22 +194,7 @@ def _apart(one: Task, config: Config) -> Corpus | None:
         return None
 
 
-def _count(own: Corpus, file: TokenFile, raw: int) -> int:
-    """Return how many stretches there are. Raise ``DataError`` if there is none."""
-    if file.counts.tokens < raw:
-        raise DataError(f"the corpus has {file.counts.tokens:,} tokens, a stretch {raw:,}", where=own.name,
-                        fix="Give more text, or lower --max-input.", code="D04")  # fmt: skip
-    return file.counts.tokens // raw
-
-
 def _spaced(count: int, wanted: int) -> np.ndarray:
     """Return at most ``wanted`` of ``count`` places, evenly spaced."""
     wanted = min(wanted, count)
     return (np.arange(wanted) * count + count // 2) // max(wanted, 1)
-
-
-def _said(own: Corpus, file: TokenFile) -> str:
-    counts = file.counts
-    unknown = f", {counts.unknown:,} of them unknown" if counts.unknown else ""
-    size = f"{counts.bytes / counts.tokens:.2f} bytes a token"
-    return f"{own.name}: {counts.documents:,} documents, {counts.tokens:,} tokens{unknown}, {size}"

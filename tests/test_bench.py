@@ -269,8 +269,9 @@ def test_t2t_answers_what_its_peers_answer(
 @pytest.mark.usefixtures("quick")
 def test_spans_are_trained_on_by_both(tmp_path: Path) -> None:
     model = directory("tiny", tmp_path)
-    ours = child.measure(ask("training:t2t", model, tmp_path, how={"spans": 64}, batch_tokens=256))
-    theirs = child.measure(ask("training:trainer", model, tmp_path, how={"spans": 64, "batch": 4}))
+    text = {"corpus": ("corpora/wiki_en",), "max_input": 64}
+    ours = child.measure(ask("training:t2t", model, tmp_path, batch_tokens=256, **text))
+    theirs = child.measure(ask("training:trainer", model, tmp_path, how={"batch": 4}, **text))
     for found in (ours, theirs):
         assert found["input_tokens"] == 64 * found["examples"] and found["target_tokens"] > 0
     assert theirs["examples"] == 4 * LEAST_STEPS

@@ -65,6 +65,7 @@ class Case:
 
 PAIRS = ("glue/sst2", "glue/mrpc")
 LONG = "summarization/scitldr"
+CORPUS = "corpora/wiki_en"
 ROWS_A_TASK = 2000  # as many as are seen in a measurement, so that preparing is quick
 GLUE = {"mix": "glue", "train_limit": ROWS_A_TASK}
 MIXED = {"task": (*PAIRS, LONG), "rates": "equal", "train_limit": ROWS_A_TASK}
@@ -83,7 +84,7 @@ def _training(batch: int = 32) -> tuple[Contestant, ...]:
 
 def _pretraining(tokens: int) -> Case:
     about = f"span corruption, inputs of {tokens} tokens of plain text, 8 rows a step by default"
-    return Case(about, _training(batch=8), shape="t5-small", how={"spans": tokens})
+    return Case(about, _training(batch=8), shape="t5-small", settings={"corpus": (CORPUS,), "max_input": tokens})
 
 
 ENCODING = (

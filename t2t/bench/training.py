@@ -19,8 +19,6 @@ from transformers import (
     Seq2SeqTrainingArguments,
 )
 
-from t2t.apply import options
-from t2t.bench import spans
 from t2t.bench.cases import Ask
 from t2t.bench.flops import shape_of
 from t2t.bench.meter import Meter
@@ -46,10 +44,7 @@ def settings(ask: Ask, **more: Any) -> Config:
 
 def prepared(ask: Ask, **more: Any) -> Run:
     """Return a run that is ready for its first step."""
-    config = settings(ask, **more)
-    if ask.how.get("spans"):
-        return spans.run(config, ask.how["spans"], options(config))
-    return prepare(config, Path(), _accelerator())
+    return prepare(settings(ask, **more), Path(), _accelerator())
 
 
 def drawn(run: Run) -> list[Example]:
