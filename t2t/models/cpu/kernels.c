@@ -348,10 +348,73 @@ static inline int64_t whole(int64_t n) { return (n + LANES - 1) / LANES * LANES;
         }                                                                                                              \
     }
 
+/* What answers need beyond the passes of training. */
+#define ANSWERS(T, LOAD, STORE, NAME)                                                                                  \
+                                                                                                                       \
+    /* x += y, where there is one, then out = x / rms(x): the residual stays float. */                                   \
+    void level_##NAME(float *x, const T *y, T *out, int64_t n, int64_t d, float eps) {                                 \
+        FOR_ROWS(n) {                                                                                                  \
+            float *a = x + r * d, sum = 0.0f;                                                                          \
+            if (y)                                                                                                     \
+                for (int64_t i = 0; i < d; i++) a[i] += LOAD(y[r * d + i]);                                            \
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < d; i++) sum += a[i] * a[i];                 \
+            float inv = 1.0f / sqrtf(sum / (float)d + eps);                                                            \
+            for (int64_t i = 0; i < d; i++) out[r * d + i] = STORE(a[i] * inv);                                        \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* Whole numbers from -127 to 127, and the scale they are to be multiplied by. */                                  \
+    void quantise_##NAME(const T *x, int8_t *out, float *scale, int64_t n, int64_t d) {                                \
+        float top = 1e-12f;                                                                                            \
+        _Pragma("omp parallel for simd reduction(max : top)") for (int64_t i = 0; i < n * d; i++) {                    \
+            float a = fabsf(LOAD(x[i]));                                                                               \
+            top = a > top ? a : top;                                                                                   \
+        }                                                                                                              \
+        *scale = top / 127.0f;                                                                                         \
+        float by = 127.0f / top;                                                                                       \
+        FOR_ROWS(n) {                                                                                                  \
+            for (int64_t i = r * d; i < (r + 1) * d; i++) out[i] = (int8_t)(int32_t)rintf(LOAD(x[i]) * by);            \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* out = softmax(q k^T) v of a few queries an input, W each, over its keys from[r] .. from[r] + length[r], which   \
+       are read where they stand: to turn or copy them costs more than the products. */                               \
+    void few_##NAME(const T *q, const T *k, const T *v, T *out, const int64_t *from, const int64_t *length, int64_t B, \
+                    int64_t W, int64_t h, int64_t d, int64_t kv_step) {                                                \
+        _Pragma("omp parallel for schedule(static)") for (int64_t r = 0; r < B; r++) {                                 \
+            int64_t K = length[r], dp = whole(d);                                                                      \
+            float *p = malloc((size_t)(K + 2 * dp) * sizeof(float)), *qs = p + K, *os = qs + dp;                       \
+            for (int64_t task = 0; task < W * h; task++) {                                                             \
+                int64_t at = (r * W + task / h) * h * d + task % h * d, first = from[r] * kv_step + task % h * d;      \
+                float top = -INFINITY, sum = 0.0f;                                                                     \
+                load_##NAME(qs, dp, q + at, 0, 1, d);                                                                  \
+                memset(os, 0, (size_t)dp * sizeof(float));                                                             \
+                for (int64_t j = 0; j < K; j++) {                                                                      \
+                    const T *key = k + first + j * kv_step;                                                            \
+                    float dot = 0.0f;                                                                                  \
+                    _Pragma("omp simd reduction(+ : dot)") for (int64_t c = 0; c < d; c++) dot += qs[c] * LOAD(key[c]); \
+                    p[j] = dot;                                                                                        \
+                    top = dot > top ? dot : top;                                                                       \
+                }                                                                                                      \
+                _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < K; j++) {                               \
+                    p[j] = exp_of(p[j] - top);                                                                         \
+                    sum += p[j];                                                                                       \
+                }                                                                                                      \
+                for (int64_t j = 0; j < K; j++) {                                                                      \
+                    const T *value = v + first + j * kv_step;                                                          \
+                    for (int64_t c = 0; c < d; c++) os[c] += p[j] * LOAD(value[c]);                                    \
+                }                                                                                                      \
+                for (int64_t c = 0; c < d; c++) out[at + c] = STORE(os[c] / sum);                                      \
+            }                                                                                                          \
+            free(p);                                                                                                   \
+        }                                                                                                              \
+    }
+
 #define ALL(T, LOAD, STORE, NAME)                                                                                      \
     OF_TYPE(T, LOAD, STORE, NAME)                                                                                      \
     LOADS(T, LOAD, NAME)                                                                                               \
-    ATTENTION(T, LOAD, STORE, NAME)
+    ATTENTION(T, LOAD, STORE, NAME)                                                                                    \
+    ANSWERS(T, LOAD, STORE, NAME)
 
 ALL(float, f32_of_float, float_of_f32, float)
 ALL(bf16, f32_of_bf16, bf16_of_f32, bf16)
