@@ -229,23 +229,22 @@ class Packed:
     def read(self, source_BS: torch.Tensor, mask_BS: torch.Tensor) -> Inputs:
         """Return what a decoder sees of inputs; ``mask_BS`` is 1 where they are."""
         lengths_B, ids_N = mask_BS.sum(1), source_BS[mask_BS != 0]
-        seen_NJ = torch.empty(len(ids_N), 2 * len(self.decoder) * self.heads * self.width, dtype=self.dtype)
-        start = 0
+        read_NH, start = torch.zeros(self._rows(len(ids_N)), self.words_VH.shape[1], dtype=self.dtype), 0
         for lengths in _parts(lengths_B.tolist(), AT_ONCE):
             end = start + sum(lengths)
-            seen_NJ[start:end] = self._read(ids_N[start:end], lengths)[: end - start]
+            read_NH[start:end] = self._read(ids_N[start:end], lengths)[: end - start]
             start = end
-        return Inputs(seen_NJ, lengths_B.cumsum(0) - lengths_B, lengths_B)
+        return Inputs(self.seen(read_NH), lengths_B.cumsum(0) - lengths_B, lengths_B)
 
     def _read(self, ids_N: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
-        """Return the keys and values (N, J) of inputs to the decoder."""
+        """Return what the encoder makes of inputs (N, H), its last norm included."""
         x_NH, add_NH = self.embed(ids_N), None
         for layer in self.encoder:
             if layer.biased:
                 bias_AW = layer.bias(max(lengths))
             add_NH = layer.out(attend_rows(layer.qkv(self.level(x_NH, add_NH)), bias_AW, lengths))
             add_NH = layer.feed(self.level(x_NH, add_NH))
-        return self.seen(self.level(x_NH, add_NH))
+        return self.level(x_NH, add_NH)
 
     def tree(self, inputs: Inputs, tree: Tree) -> torch.Tensor:
         """Return the last vectors (B * P, H), filled up, of every prefix of each input's continuations."""
@@ -298,8 +297,10 @@ class Packed:
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the vectors (N, H) of all ids, and zeros in the rows that fill them up."""
-        rows = ids.numel() if self.precision == "fp32" else finely_rounded(ids.numel())
-        return _filled(embedding(ids.flatten(), self.words_VH), rows)
+        return _filled(embedding(ids.flatten(), self.words_VH), self._rows(ids.numel()))
+
+    def _rows(self, count: int) -> int:
+        return count if self.precision == "fp32" else finely_rounded(count)
 
     def level(self, x_NH: torch.Tensor, add_NH: torch.Tensor | None) -> torch.Tensor:
         """Add to the residual in place; return its rows with mean square 1, in the type of products."""
