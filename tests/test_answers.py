@@ -1,186 +1,86 @@
-"""Answers: what is written is read back; what cannot be read is unparsed and never some label or number."""
+"""What answers are computed from: the kernels and PyTorch's way agree, and both with the definition."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import torch
 
-from t2t.answers import ANSWERS, CHOICE, NUMBER, SPANS, TAGS, TEXT, Form, form
-from t2t.errors import UsageError
-from t2t.metrics import METRICS
-from t2t.tasks import task, tasks
-from t2t.template import parse
-from t2t.types import Example, Reading, Source, Task
+from t2t.models.cpu import answers
+from t2t.models.cpu.kernels import compiled
 
+HEADS, WIDTH = 3, 5
+INNER = HEADS * WIDTH
+LENGTHS = [4, 1, 70, 9]
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
 
-def eg(*choices: str, words: tuple[str, ...] = (), scale: tuple[float, float] | None = None) -> Example:
-    return Example("t/t:v:0", "t/t", "p", (), "", choices=choices, range=scale, words=words)
+pytestmark = pytest.mark.skipif(compiled() is None, reason="there is no C compiler")
 
 
-def test_there_are_five_forms_and_their_metrics_exist() -> None:
-    assert list(ANSWERS) == ["choice", "number", "spans", "tags", "text"]
-    named = [name for found in ANSWERS.values() for name in found.metrics]
-    assert sorted(named) == sorted(METRICS)
+@pytest.fixture(params=["kernels", "torch"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "torch":
+        monkeypatch.setattr(answers, "compiled", lambda: None)
 
 
-def test_an_unknown_form_is_met_with_the_closest() -> None:
-    with pytest.raises(UsageError, match='Did you mean "choice"'):
-        form(Task("a/b", "", "choise", {}, Source(), {}, ()))
+def drawn(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))).to(dtype)
 
 
-@pytest.mark.parametrize("name", tasks())
-def test_every_choice_of_every_task_is_read_back(name: str) -> None:
-    found = task(name)
-    for prompt in found.prompts.values():
-        for index, choice in enumerate(prompt.choices if found.answer == "choice" and not prompt.gold else ()):
-            said = "".join(
-                p.text for p in parse(prompt.target).render(dict.fromkeys(found.columns, index), choices=prompt.choices)
-            )
-            reading = form(found).read(said, eg(*prompt.choices))
-            assert (said, reading) == (choice, Reading(index))
+def softly(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | float = 0.0) -> torch.Tensor:
+    """Return attention of (Q, I) over (K, I), head by head, in double precision."""
+    q, k, v = (x.double().unflatten(1, (HEADS, WIDTH)).transpose(0, 1) for x in (q, k, v))
+    return ((q @ k.transpose(1, 2) + bias).softmax(-1) @ v).transpose(0, 1).flatten(1)
 
 
-@pytest.mark.parametrize(
-    ("text", "answer", "repairs"),
-    [
-        ("yes", 1, 0),
-        (" Yes.", 1, 1),
-        ("YES!", 1, 1),
-        ('"yes"', 1, 1),
-        ("not\n sure", 2, 1),
-        ("", None, 0),
-        (" ", None, 0),
-        ("...", None, 0),
-        ("yes no", None, 0),
-        ("ye", None, 0),
-        ("yes, it is", None, 0),
-        ("1", None, 0),
-        ("<extra_id_0> yes", None, 0),
-    ],
-)
-def test_a_choice_is_matched_exactly_then_normalised(text: str, answer: int | None, repairs: int) -> None:
-    reading = CHOICE.read(text, eg("no", "yes", "not sure"))
-    assert (reading.answer, len(reading.repairs), reading.unparsed) == (answer, repairs, answer is None)
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_rows_see_themselves(dtype: torch.dtype) -> None:
+    qkv, bias = drawn(sum(LENGTHS) + 4, 3 * INNER, dtype=dtype), drawn(HEADS, 2 * max(LENGTHS) - 1)
+    got, start = answers.attend_rows(qkv, bias, LENGTHS), 0
+    for length in LENGTHS:
+        places = torch.arange(length)
+        apart = bias[:, max(LENGTHS) - 1 + places[None] - places[:, None]]
+        want = softly(*qkv[start : start + length].tensor_split(3, 1), apart)
+        assert torch.allclose(got[start : start + length].double(), want, atol=TOLERANCE[dtype])
+        start += length
+    assert got.dtype == dtype and not got[start:].any()
 
 
-def test_choices_that_fold_alike_are_told_apart_only_exactly() -> None:
-    both = eg("Yes", "yes", "no")
-    assert [CHOICE.read(text, both).answer for text in ("Yes", "yes", "YES", " yes")] == [0, 1, None, None]
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("each", [1, 4])
+def test_few_queries_see_their_input(dtype: torch.dtype, each: int) -> None:
+    starts, lengths = torch.tensor([5, 0, 75]), torch.tensor([70, 4, 9])  # in any order, and not all of them
+    q, wide = drawn(3 * each + 2, INNER, dtype=dtype), drawn(84, 4 * INNER, dtype=dtype)
+    kv = wide[:, INNER : 3 * INNER]
+    got = answers.attend_few(q, kv, starts, lengths, each=each, heads=HEADS)
+    for i, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+        want = softly(q[i * each : (i + 1) * each], *kv[start : start + length].tensor_split(2, 1))
+        assert torch.allclose(got[i * each : (i + 1) * each].double(), want, atol=TOLERANCE[dtype])
+    assert got.dtype == dtype and not got[3 * each :].any()
 
 
-def test_nothing_is_not_read_as_a_choice_of_punctuation() -> None:
-    assert CHOICE.read("", eg(".", "a")).unparsed and CHOICE.read("!", eg(".", "a")).unparsed
-    assert CHOICE.read(".", eg(".", "a")).answer == 0
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_rows_are_levelled_and_added_to(dtype: torch.dtype) -> None:
+    x, add = drawn(7, 33), drawn(7, 33, dtype=dtype)
+    want = x.double() + add.double()
+    level = want / want.square().mean(1, keepdim=True).add(1e-6).sqrt()
+    got = answers.level(x, add, 1e-6, dtype)
+    assert got.dtype == dtype and torch.allclose(got.double(), level, atol=TOLERANCE[dtype])
+    assert torch.allclose(x.double(), want, atol=1e-5)
+    assert torch.equal(answers.level(x, None, 1e-6, dtype), got)
 
 
-@given(st.lists(st.text(min_size=1, max_size=6), min_size=2, max_size=5, unique=True), st.text(max_size=8))
-def test_a_reading_is_a_choice_that_was_said(choices: list[str], text: str) -> None:
-    reading = CHOICE.read(text, eg(*choices))
-    assert all(CHOICE.read(choice, eg(*choices)).answer == i for i, choice in enumerate(choices))
-    assert reading.unparsed or bool(reading.repairs) == (text != choices[reading.answer])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("rows", [1, 40])
+def test_whole_numbers_are_the_nearest(dtype: torch.dtype, rows: int) -> None:
+    x = drawn(rows, 33, dtype=dtype)
+    whole, scale = answers.quantise(x)
+    assert scale == pytest.approx(x.abs().max().item() / 127)
+    assert int(whole.abs().max()) == 127 and (whole * scale - x.float()).abs().max() < 0.501 * scale
 
 
-@pytest.mark.parametrize(("text", "value"), [("3.8", 3.8), (" 0.0\n", 0), ("5", 5), ("5.", 5), (".5", 0.5), ("+1", 1)])
-def test_numbers_are_read(text: str, value: float) -> None:
-    assert NUMBER.read(text, eg(scale=(0, 5))).answer == value
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", " ", "nan", "NaN", "inf", "-inf", "Infinity", "1e0", "1e5", "3.8 points", "3,8", "5.2", "-0.1", "-1.0", "0x1",
-     "1_0", "3.8.1", "3 8", ".", "+", "four", "--1", "3²", "9" * 400],
-)  # fmt: skip
-def test_what_is_no_number_in_range_is_unparsed(text: str) -> None:
-    assert NUMBER.read(text, eg(scale=(0, 5))).unparsed
-
-
-def test_a_number_too_large_for_a_float_is_unparsed_without_a_range_too() -> None:
-    assert NUMBER.read("9" * 400, eg()).unparsed and NUMBER.read("-" + "9" * 400, eg()).unparsed
-
-
-@given(st.floats(0, 5))
-def test_every_score_of_stsb_is_read_back_as_written(value: float) -> None:
-    said = parse("{x|nearest_fifth}").render({"x": value})[0].text
-    assert NUMBER.read(said, eg(scale=(0, 5))).answer == float(said)
-    assert abs(float(said) - value) <= 0.1 + 1e-9
-
-
-@pytest.mark.parametrize(
-    ("form_", "format_", "text", "tags"),
-    [
-        (SPANS, "list", "PER: John Smith", ("B-PER", "I-PER", "O")),
-        (SPANS, "bracketed", "[ John Smith | PER ] ran", ("B-PER", "I-PER", "O")),
-        (SPANS, "tags", "B-PER I-PER O", ("B-PER", "I-PER", "O")),
-        (TAGS, "tags", "PER LOC PER", ("PER", "LOC", "PER")),
-        (TAGS, "words", "John/PER Smith/LOC ran/PER", ("PER", "LOC", "PER")),
-    ],
-)
-def test_tags_are_read_in_the_examples_format(form_: Form, format_: str, text: str, tags: tuple[str, ...]) -> None:
-    one = replace(eg("PER", "LOC", words=("John", "Smith", "ran")), format=format_, spans=form_ is SPANS)
-    assert form_.read(text, one) == Reading(tags)
-
-
-def referent(text: str, meant: str) -> Reading:
-    one = replace(eg(), format="referent", target=meant)
-    return CHOICE.read(text, one)
-
-
-@pytest.mark.parametrize(
-    ("text", "meant", "answer"),
-    [
-        ("the fuzzy bunny", "bunny", 1),
-        ("Bunny", "the fuzzy bunny", 1),
-        ("Ann's", "Ann", 0),
-        ("Ann's mother", "Ann's", 1),
-        ("the cat", "the dog", 0),
-        ("fuzzy cat", "fuzzy bunny", 0),
-        ("her", "Ann", None),
-        ("", "Ann", None),
-    ],
-)
-def test_a_referent_is_right_by_t5s_rule(text: str, meant: str, answer: int | None) -> None:
-    assert referent(text, meant).answer == answer
-
-
-@pytest.mark.parametrize("text", ["", " a\n", "nan", "</s>"])
-def test_text_is_read_as_it_is(text: str) -> None:
-    assert TEXT.read(text, eg()).answer == text
-
-
-@pytest.mark.parametrize(
-    ("answer", "value", "target", "gold"),
-    [
-        ("choice", 1, "yes", 1),
-        ("number", 3.81, "3.8", 3.81),
-        ("number", "2.5", "2.4", 2.5),
-        ("spans", ["B-no", "O"], "", ("B-no", "O")),
-        ("tags", ["no", "yes"], "", ("no", "yes")),
-        ("text", "a", "a", ("a",)),
-        ("text", ("a", "b"), "a", ("a", "b")),
-        ("text", ["a", "b"], "a b", ("a b",)),
-    ],
-)
-def test_gold_is_in_the_terms_of_the_form(answer: str, value: object, target: str, gold: object) -> None:
-    assert ANSWERS[answer].gold(value, target, ("no", "yes")) == gold
-
-
-@pytest.mark.parametrize(
-    ("answer", "value", "target"),
-    [
-        ("choice", 2, "yes"),
-        ("choice", "Yes", "Yes"),
-        ("number", float("nan"), "nan"),
-        ("number", "inf", "inf"),
-        ("number", "many", "many"),
-        ("spans", ["S-no"], ""),
-        ("spans", ["B-maybe"], ""),
-        ("spans", ["no"], ""),
-        ("tags", ["maybe"], ""),
-    ],
-)
-def test_a_value_that_is_no_answer_is_refused_as_gold(answer: str, value: object, target: str) -> None:
-    with pytest.raises(ValueError, match="is not"):
-        ANSWERS[answer].gold(value, target, ("no", "yes"))
+def test_nothing_is_nothing_in_whole_numbers() -> None:
+    whole, scale = answers.quantise(torch.zeros(2, 8))
+    assert not whole.any() and 0 < scale < 1e-9

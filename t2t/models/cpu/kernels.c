@@ -225,6 +225,44 @@ static inline int64_t whole(int64_t n) { return (n + LANES - 1) / LANES * LANES;
 
 #define BLOCK 32 /* queries at a time: their scores stay in the cache */
 
+/* What a softmax over n scores needs, n a multiple of LANES: the highest, then each x made exp(x - top), and their sum.
+   By hand, since loops of unknown length end in single elements. */
+typedef int32_t numbers __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+static inline vector higher(vector a, vector b) {
+    numbers first = a > b;
+    return (vector)((first & (numbers)a) | (~first & (numbers)b));
+}
+
+static float top_of(const float *x, int64_t n) {
+    vector tops = *(const vector *)x;
+    for (int64_t j = LANES; j < n; j += LANES) tops = higher(tops, *(const vector *)(x + j));
+    float top = tops[0];
+    for (int l = 1; l < LANES; l++) top = tops[l] > top ? tops[l] : top;
+    return top;
+}
+
+static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at once */
+    vector sums = {0};
+    for (int64_t j = 0; j < n; j += LANES) {
+        vector a = higher((vector){0} - 87.0f, *(vector *)(x + j) - top); /* a NaN stays one */
+        numbers whole = __builtin_convertvector(a * 1.44269504f - 0.5f, numbers); /* towards 0, and a <= 0 */
+        vector r = a - __builtin_convertvector(whole, vector) * 0.693359375f;
+        r += __builtin_convertvector(whole, vector) * 2.12194440e-4f;
+        vector y = 1.9875691500e-4f * r + 1.3981999507e-3f;
+        y = y * r + 8.3334519073e-3f;
+        y = y * r + 4.1665795894e-2f;
+        y = y * r + 1.6666665459e-1f;
+        y = y * r + 5.0000001201e-1f;
+        y = (y * r * r + r + 1.0f) * (vector)((whole + 127) << 23);
+        *(vector *)(x + j) = y;
+        sums += y;
+    }
+    float sum = 0.0f;
+    for (int l = 0; l < LANES; l++) sum += sums[l];
+    return sum;
+}
+
 /* Attention over rows of unlike lengths that lie one after the other: out = dropout(softmax(q k^T + bias)) v.
 
    q, k, v have a row a position, of q_step and kv_step elements, in which h heads of d stand side by side; out is
@@ -240,7 +278,8 @@ static inline int64_t whole(int64_t n) { return (n + LANES - 1) / LANES * LANES;
             int64_t r = task / h, head = task % h, first = q_from[r], Q = q_from[r + 1] - first;                       \
             int64_t origin = k_from[r], K = k_from[r + 1] - origin, Kp = whole(K);                                     \
             float *memory = malloc((size_t)(Kp * d + Kp * dp + BLOCK * (2 * dp + Kp)) * sizeof(float));                \
-            float *kt = memory, *vs = kt + Kp * d, *qs = vs + Kp * dp, *os = qs + BLOCK * dp, *p = os + BLOCK * dp;    \
+            float inv[BLOCK], *kt = memory, *vs = kt + Kp * d, *qs = vs + Kp * dp, *os = qs + BLOCK * dp;              \
+            float *p = os + BLOCK * dp;                                                                                \
             load_turned_##NAME(kt, Kp, k + origin * kv_step + head * d, kv_step, K, d);                                \
             load_##NAME(vs, dp, v + origin * kv_step + head * d, kv_step, K, d);                                       \
             for (int64_t start = 0; start < Q; start += BLOCK) {                                                       \
@@ -248,31 +287,25 @@ static inline int64_t whole(int64_t n) { return (n + LANES - 1) / LANES * LANES;
                 load_##NAME(qs, dp, q + (first + start) * q_step + head * d, q_step, n, d);                            \
                 product(p, Kp, qs, dp, 1, kt, Kp, n, Kp, d, 0);                                                        \
                 for (int64_t i = 0; i < n; i++) {                                                                      \
-                    float *row = p + i * Kp, top = -INFINITY, sum = 0.0f;                                              \
-                    int64_t at = start + i, seen = causal && at + 1 < K ? at + 1 : K;                                  \
+                    int64_t at = start + i, seen = causal && at + 1 < K ? at + 1 : K, full = whole(seen);              \
+                    float *row = p + i * Kp;                                                                           \
                     const float *add = bias ? bias + head * (2 * far - 1) + far - 1 - at : 0;                          \
                     if (add)                                                                                           \
                         for (int64_t j = 0; j < seen; j++) row[j] += add[j];                                           \
-                    _Pragma("omp simd reduction(max : top)") for (int64_t j = 0; j < seen; j++) top =                  \
-                        row[j] > top ? row[j] : top;                                                                   \
-                    _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < seen; j++) {                        \
-                        row[j] = exp_of(row[j] - top);                                                                 \
-                        sum += row[j];                                                                                 \
-                    }                                                                                                  \
-                    float inv = 1.0f / sum;                                                                            \
+                    for (int64_t j = seen; j < full; j++) row[j] = -INFINITY; /* exp: 2^-125, lost in the sum */       \
+                    float top = top_of(row, full), sum = exp_all(row, full, top);                                      \
+                    inv[i] = 1.0f / sum;                                                                               \
                     uint32_t place = (uint32_t)((head * M + first + at) * far);                                        \
                     if (drop)                                                                                          \
                         for (int64_t j = 0; j < seen; j++)                                                             \
-                            row[j] *= inv * kept(place + (uint32_t)j, (uint32_t)seed, (uint32_t)drop, scale);          \
-                    else                                                                                               \
-                        for (int64_t j = 0; j < seen; j++) row[j] *= inv;                                              \
-                    for (int64_t j = seen; j < Kp; j++) row[j] = 0.0f;                                                 \
+                            row[j] *= kept(place + (uint32_t)j, (uint32_t)seed, (uint32_t)drop, scale);                \
+                    for (int64_t j = seen; j < K; j++) row[j] = 0.0f;                                                  \
                     sums[head * M + first + at] = top + logf(sum);                                                     \
                 }                                                                                                      \
                 product(os, dp, p, Kp, 1, vs, dp, n, dp, K, 0);                                                        \
                 for (int64_t i = 0; i < n; i++)                                                                        \
                     for (int64_t c = 0; c < d; c++)                                                                    \
-                        out[(first + start + i) * h * d + head * d + c] = STORE(os[i * dp + c]);                       \
+                        out[(first + start + i) * h * d + head * d + c] = STORE(os[i * dp + c] * inv[i]);              \
             }                                                                                                          \
             free(memory);                                                                                              \
         }                                                                                                              \
@@ -348,10 +381,74 @@ static inline int64_t whole(int64_t n) { return (n + LANES - 1) / LANES * LANES;
         }                                                                                                              \
     }
 
+/* What answers need beyond the passes of training. */
+#define ANSWERS(T, LOAD, STORE, NAME)                                                                                  \
+                                                                                                                       \
+    /* x += y, where there is one, then out = x / rms(x): the residual stays float. */                                 \
+    void level_##NAME(float *x, const T *y, T *out, int64_t n, int64_t d, float eps) {                                 \
+        FOR_ROWS(n) {                                                                                                  \
+            float *a = x + r * d, sum = 0.0f;                                                                          \
+            if (y)                                                                                                     \
+                for (int64_t i = 0; i < d; i++) a[i] += LOAD(y[r * d + i]);                                            \
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < d; i++) sum += a[i] * a[i];                 \
+            float inv = 1.0f / sqrtf(sum / (float)d + eps);                                                            \
+            for (int64_t i = 0; i < d; i++) out[r * d + i] = STORE(a[i] * inv);                                        \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* Whole numbers from -127 to 127, and the scale they are to be multiplied by. */                                  \
+    void quantise_##NAME(const T *x, int8_t *out, float *scale, int64_t n, int64_t d) {                                \
+        float top = 1e-12f;                                                                                            \
+        _Pragma("omp parallel for simd reduction(max : top)") for (int64_t i = 0; i < n * d; i++) {                    \
+            float a = fabsf(LOAD(x[i]));                                                                               \
+            top = a > top ? a : top;                                                                                   \
+        }                                                                                                              \
+        *scale = top / 127.0f;                                                                                         \
+        float by = 127.0f / top;                                                                                       \
+        FOR_ROWS(n) {                                                                                                  \
+            for (int64_t i = r * d; i < (r + 1) * d; i++) out[i] = (int8_t)(int32_t)rintf(LOAD(x[i]) * by);            \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* out = softmax(q k^T) v of a few queries an input, W each, over its keys from[r] .. from[r] + length[r], which   \
+       are read where they stand: to turn or copy them costs more than the products. */                               \
+    void few_##NAME(const T *q, const T *k, const T *v, T *out, const int64_t *from, const int64_t *length, int64_t B, \
+                    int64_t W, int64_t h, int64_t d, int64_t kv_step) {                                                \
+        _Pragma("omp parallel for schedule(static)") for (int64_t r = 0; r < B; r++) {                                 \
+            int64_t K = length[r], dp = whole(d);                                                                      \
+            float *p = malloc((size_t)(K + 2 * dp) * sizeof(float)), *qs = p + K, *os = qs + dp;                       \
+            for (int64_t task = 0; task < W * h; task++) {                                                             \
+                int64_t at = (r * W + task / h) * h * d + task % h * d, first = from[r] * kv_step + task % h * d;      \
+                float top = -INFINITY, sum = 0.0f;                                                                     \
+                load_##NAME(qs, dp, q + at, 0, 1, d);                                                                  \
+                memset(os, 0, (size_t)dp * sizeof(float));                                                             \
+                for (int64_t j = 0; j < K; j++) {                                                                      \
+                    const T *key = k + first + j * kv_step;                                                            \
+                    float dot = 0.0f;                                                                                  \
+                    _Pragma("omp simd reduction(+ : dot)") for (int64_t c = 0; c < d; c++) dot +=      \
+                        qs[c] * LOAD(key[c]);                                                                          \
+                    p[j] = dot;                                                                                        \
+                    top = dot > top ? dot : top;                                                                       \
+                }                                                                                                      \
+                _Pragma("omp simd reduction(+ : sum)") for (int64_t j = 0; j < K; j++) {                               \
+                    p[j] = exp_of(p[j] - top);                                                                         \
+                    sum += p[j];                                                                                       \
+                }                                                                                                      \
+                for (int64_t j = 0; j < K; j++) {                                                                      \
+                    const T *value = v + first + j * kv_step;                                                          \
+                    for (int64_t c = 0; c < d; c++) os[c] += p[j] * LOAD(value[c]);                                    \
+                }                                                                                                      \
+                for (int64_t c = 0; c < d; c++) out[at + c] = STORE(os[c] / sum);                                      \
+            }                                                                                                          \
+            free(p);                                                                                                   \
+        }                                                                                                              \
+    }
+
 #define ALL(T, LOAD, STORE, NAME)                                                                                      \
     OF_TYPE(T, LOAD, STORE, NAME)                                                                                      \
     LOADS(T, LOAD, NAME)                                                                                               \
-    ATTENTION(T, LOAD, STORE, NAME)
+    ATTENTION(T, LOAD, STORE, NAME)                                                                                    \
+    ANSWERS(T, LOAD, STORE, NAME)
 
 ALL(float, f32_of_float, float_of_f32, float)
 ALL(bf16, f32_of_bf16, bf16_of_f32, bf16)

@@ -21,7 +21,7 @@ from t2t.models.cpu.ops import Noise, Spans, add_dropped, attend, dropped, gated
 from t2t.models.t5 import scale
 from t2t.models.t5.rows import IGNORED
 
-__all__ = ["flat_loss"]
+__all__ = ["distances", "flat_loss"]
 
 
 def flat_loss(
@@ -106,10 +106,13 @@ def _project(x_ND: torch.Tensor, *layers: Any) -> torch.Tensor:
 
 def _bias(attention: Any, spans: Spans, before: torch.Tensor | None) -> torch.Tensor | None:
     """Return the position bias by distance, (h, W): that of the layer before where a layer has no table of its own."""
-    if not attention.has_relative_attention_bias:
-        return before
+    return distances(attention, spans.longest) if attention.has_relative_attention_bias else before
+
+
+def distances(attention: Any, longest: int) -> torch.Tensor:
+    """Return the position bias by distance, (h, W): that of query i and key j is at ``longest - 1 + j - i``."""
     buckets_W = _buckets(
-        spans.longest, both_ways=not attention.is_decoder, count=attention.relative_attention_num_buckets,
+        longest, both_ways=not attention.is_decoder, count=attention.relative_attention_num_buckets,
         farthest=attention.relative_attention_max_distance,
     )  # fmt: skip
     bias_hW: torch.Tensor = attention.relative_attention_bias.weight[buckets_W].t()
@@ -118,8 +121,12 @@ def _bias(attention: Any, spans: Spans, before: torch.Tensor | None) -> torch.Te
 
 @functools.lru_cache(1024)
 def _buckets(longest: int, *, both_ways: bool, count: int, farthest: int) -> torch.Tensor:
-    """Return the bucket of each distance from ``1 - longest`` to ``longest - 1`` of a key from a query."""
-    buckets_W: torch.Tensor = T5Attention._relative_position_bucket(
-        torch.arange(1 - longest, longest), bidirectional=both_ways, num_buckets=count, max_distance=farthest
-    )
-    return buckets_W
+    """Return the bucket of each distance from ``1 - longest`` to ``longest - 1`` of a key from a query.
+
+    What is remembered is for training too, even if an answer asked for it first.
+    """
+    with torch.inference_mode(False):
+        buckets_W: torch.Tensor = T5Attention._relative_position_bucket(
+            torch.arange(1 - longest, longest), bidirectional=both_ways, num_buckets=count, max_distance=farthest
+        )
+        return buckets_W

@@ -1,29 +1,33 @@
 """The forward passes of a T5 that answers: weights packed once, the encoder, the decoder by steps or over a tree.
 
 Floor 4. `Packed` takes the weights from a Hugging Face module in fp32, bf16 or int8. Products are fused (queries, keys
-and values; the keys and values of cross-attention of all layers), scales of norms are folded into the products behind
-them, biases of positions are computed once a stack. `Decoder` writes a token a row at a time; the beams of an input
-are queries over one set of its keys, never copied. `Packed.tree` scores many continuations of an input at once.
+and values; the keys and values of cross-attention of all layers; ReLU with the product before it), scales of norms are
+folded into the products behind them. Inputs lie one after the other, so that nothing is computed on padding. `Decoder`
+writes a token a row at a time; the beams of an input are queries over one set of its keys, never copied. `Packed.tree`
+scores many continuations of an input at once.
 
 oneDNN compiles a primitive for every shape of a product in bf16 and int8, which takes longer than to use it: numbers
 of rows are rounded up (`finely_rounded`) so that shapes come again.
 
 Shapes: B inputs, S positions of an input, W beams of each, R = B * W rows, N flat rows of a product, L layers, A heads,
-D their width, H hidden, I and O what a product takes and gives, T positions written, P prefixes of a tree, E their
-continuations, V vocabulary.
+D their width, H hidden, I and O what a product takes and gives, J features of keys and values, T positions written, P
+prefixes of a tree, E their continuations, V vocabulary.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch.nn.functional import embedding, gelu, linear, scaled_dot_product_attention
 
+from t2t.models.cpu.answers import attend_few, attend_rows, level, quantise
+from t2t.models.cpu.kernels import compiled
 from t2t.models.cpu.rows import finely_rounded
 from t2t.models.t5 import scale
+from t2t.models.t5.forward import distances
 
 __all__ = ["Decoder", "Inputs", "Packed", "Tree", "fingerprint"]
 
@@ -45,19 +49,57 @@ def fingerprint(net: torch.nn.Module) -> tuple[Any, ...]:
 
 
 class Product:
-    """A linear layer (O, I) in a precision; takes and gives fp32 or, in bf16, bf16."""
+    """A linear layer (O, I) in a precision, with ReLU behind it where that is asked for.
 
-    def __init__(self, weight_OI: torch.Tensor, precision: str) -> None:
+    It takes and gives fp32 or bf16, as `dtype_in` says.
+    """
+
+    def __init__(self, weight_OI: torch.Tensor, precision: str, *, relu: bool = False) -> None:
         self.run: Callable[[torch.Tensor], torch.Tensor]
-        if precision == "int8":
-            self.run = _quantised(weight_OI)
+        if precision == "int8" and _whole_numbers():
+            self.run = _multiplied(weight_OI, relu)
+        elif precision == "bf16" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            packed = torch.ops.mkldnn._reorder_linear_weight(weight_OI.to(torch.bfloat16))
+            post = "relu" if relu else "none"
+            self.run = lambda x_NI: torch.ops.mkldnn._linear_pointwise(x_NI, packed, None, post, [], "")
         else:
-            packed_OI = weight_OI.to(torch.bfloat16 if precision == "bf16" else torch.float32).contiguous()
-            self.run = lambda x_NI: linear(x_NI, packed_OI)
+            bare = _quantised(weight_OI) if precision == "int8" else _usual(weight_OI.to(dtype_in(precision)))
+            self.run = (lambda x_NI: bare(x_NI).relu_()) if relu else bare
 
     def __call__(self, x_NI: torch.Tensor) -> torch.Tensor:
         """Return (N, O)."""
         return self.run(x_NI)
+
+
+def dtype_in(precision: str) -> torch.dtype:
+    """Return the type of what stands between products."""
+    return torch.bfloat16 if precision == "bf16" or (precision == "int8" and _whole_numbers()) else torch.float32
+
+
+def _whole_numbers() -> bool:
+    """Whether products of 8 bits are oneDNN's own, of what a kernel has made whole numbers."""
+    return compiled() is not None and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def _usual(weight_OI: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    weight_IO = weight_OI.t().contiguous()  # a little faster than the other way round
+    return lambda x_NI: x_NI @ weight_IO
+
+
+def _multiplied(weight_OI: torch.Tensor, relu: bool) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a product of 8 bits: weights have a scale a row, inputs one a call; what comes out is bf16."""
+    scales_O = weight_OI.abs().amax(1).clamp(min=1e-12).float() / 127
+    whole_OI = (weight_OI / scales_O[:, None]).round().to(torch.int8)
+    packed = torch.ops.onednn.qlinear_prepack(whole_OI, None)
+    about = packed, scales_O, torch.zeros(len(scales_O), dtype=torch.int32), None, 1.0, 0, torch.bfloat16
+    post = "relu" if relu else "none"
+
+    def run(x_NI: torch.Tensor) -> torch.Tensor:
+        whole_NI, scale = quantise(x_NI)
+        out_NO: torch.Tensor = torch.ops.onednn.qlinear_pointwise(whole_NI, scale, 0, *about, post, [], "")
+        return out_NO
+
+    return run
 
 
 def _quantised(weight_OI: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -84,8 +126,6 @@ def _folded(norm: Any, *weights_OI: torch.Tensor) -> torch.Tensor:
 
 
 def _activation(config: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    if config.dense_act_fn == "relu":
-        return torch.relu_
     if config.dense_act_fn == "gelu_new":
         return lambda x_NI: gelu(x_NI, approximate="tanh")
     from transformers.activations import ACT2FN
@@ -99,32 +139,21 @@ class Feed:
 
     def __init__(self, part: Any, config: Any, precision: str) -> None:
         dense = part.DenseReluDense
-        self.gated, self.act = config.is_gated_act, _activation(config)
+        self.gated, relu = config.is_gated_act, config.dense_act_fn == "relu"
+        self.act = None if relu and not self.gated else _activation(config)
         inner = (dense.wi_0.weight, dense.wi_1.weight) if self.gated else (dense.wi.weight,)
-        self.wi, self.wo = Product(_folded(part.layer_norm, *inner), precision), Product(dense.wo.weight, precision)
+        self.wi = Product(_folded(part.layer_norm, *inner), precision, relu=self.act is None)
+        self.wo = Product(dense.wo.weight, precision)
 
     def __call__(self, x_NH: torch.Tensor) -> torch.Tensor:
         """Return what is to be added (N, H)."""
         inner_NI = self.wi(x_NH)
+        if self.act is None:
+            return self.wo(inner_NI)
         if self.gated:
             gate_NI, value_NI = inner_NI.chunk(2, -1)
             return self.wo(self.act(gate_NI).mul_(value_NI))
         return self.wo(self.act(inner_NI))
-
-
-class Bias:
-    """The biases of relative positions of a layer."""
-
-    def __init__(self, attention: Any) -> None:
-        self.attention = attention
-        self._known_AQK = torch.empty(0, 0, 0)
-
-    def __call__(self, length: int) -> torch.Tensor:
-        """Return them between ``length`` positions (A, Q, K), in fp32; computed for the longest ever asked for."""
-        if length > self._known_AQK.shape[-1]:
-            size = max(length, 2 * self._known_AQK.shape[-1])
-            self._known_AQK = self.attention.compute_bias(size, size)[0].contiguous()
-        return self._known_AQK[:, :length, :length]
 
 
 class Layer:
@@ -141,23 +170,30 @@ class Layer:
         self.feed = Feed(block.layer[-1], config, precision)
         # T5 and mT5 have biases in the first layer, and use them in all; UMT5 has its own in each.
         self.biased = own.has_relative_attention_bias
-        self.bias = Bias(own)
+        self.own = own
+
+    def bias(self, longest: int) -> torch.Tensor:
+        """Return the biases of this layer by distance (A, 2 * longest - 1), in fp32: see `distances`."""
+        return distances(self.own, longest)
 
 
 # -- the network -------------------------------------------------------------------------------------------------------
 
 
 class Inputs(NamedTuple):
-    """What a decoder sees of its inputs: the keys and values (L, 2, B, A, S, D) and a mask to add (B, 1, 1, S)."""
+    """What a decoder sees of its inputs: keys and values of all layers (N, J), and which rows are each input's (B)."""
 
     seen: torch.Tensor
-    mask: torch.Tensor
+    starts: torch.Tensor
+    lengths: torch.Tensor
 
     def of(self, which_B: torch.Tensor) -> Inputs:
-        """Return some of the inputs, without the positions that are padding in all of them."""
-        mask = self.mask[which_B]
-        width = int((mask == 0).sum(-1).max())
-        return Inputs(self.seen[..., :width, :].index_select(2, which_B), mask[..., :width])
+        """Return some of the inputs; nothing is moved."""
+        return Inputs(self.seen, self.starts[which_B], self.lengths[which_B])
+
+    def layer(self, i: int, inner: int) -> torch.Tensor:
+        """Return the keys and values of a layer side by side (N, 2 * inner), a view."""
+        return self.seen[:, 2 * inner * i : 2 * inner * (i + 1)]
 
 
 class Tree(NamedTuple):
@@ -173,7 +209,7 @@ class Packed:
 
     def __init__(self, net: Any, precision: str) -> None:
         config = net.config
-        self.precision, self.dtype = precision, torch.bfloat16 if precision == "bf16" else torch.float32
+        self.precision, self.dtype = precision, dtype_in(precision)
         self.heads, self.width, self.eps = config.num_heads, config.d_kv, config.layer_norm_epsilon
         with torch.inference_mode():
             self.words_VH = net.shared.weight
@@ -192,43 +228,47 @@ class Packed:
 
     def read(self, source_BS: torch.Tensor, mask_BS: torch.Tensor) -> Inputs:
         """Return what a decoder sees of inputs; ``mask_BS`` is 1 where they are."""
-        mask_B11S = torch.zeros(mask_BS.shape).masked_fill_(mask_BS == 0, LEAST)[:, None, None]
-        most = max(1, AT_ONCE // source_BS.shape[1])
-        parts = zip(torch.split(source_BS, most), torch.split(mask_B11S, most), strict=True)
-        return Inputs(torch.cat([self._read(*part) for part in parts], 2), mask_B11S.to(self.dtype))
+        lengths_B, ids_N = mask_BS.sum(1), source_BS[mask_BS != 0]
+        read_NH, start = torch.zeros(self._rows(len(ids_N)), self.words_VH.shape[1], dtype=self.dtype), 0
+        for lengths in _parts(lengths_B.tolist(), AT_ONCE):
+            end = start + sum(lengths)
+            read_NH[start:end] = self._read(ids_N[start:end], lengths)[: end - start]
+            start = end
+        return Inputs(self.seen(read_NH), lengths_B.cumsum(0) - lengths_B, lengths_B)
 
-    def _read(self, source_BS: torch.Tensor, mask_B11S: torch.Tensor) -> torch.Tensor:
-        """Return the keys and values (L, 2, B, A, S, D) of inputs to the decoder."""
-        size = source_BS.shape
-        x_NH = self.embed(source_BS)
+    def _read(self, ids_N: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """Return what the encoder makes of inputs (N, H), its last norm included."""
+        x_NH, add_NH = self.embed(ids_N), None
         for layer in self.encoder:
             if layer.biased:
-                own_BASS = (layer.bias(size[1]) + mask_B11S).to(self.dtype)
-            q, k, v = self.parts(layer.qkv(self.norm(x_NH)), size)
-            x_NH += layer.out(self.attend(q, k, v, own_BASS, len(x_NH)))
-            x_NH += layer.feed(self.norm(x_NH))
-        seen = self.seen(self.norm(x_NH))[: source_BS.numel()].view(*size, len(self.decoder), 2, self.heads, self.width)
-        return seen.permute(2, 3, 0, 4, 1, 5)
+                bias_AW = layer.bias(max(lengths))
+            add_NH = layer.out(attend_rows(layer.qkv(self.level(x_NH, add_NH)), bias_AW, lengths))
+            add_NH = layer.feed(self.level(x_NH, add_NH))
+        return self.level(x_NH, add_NH)
 
     def tree(self, inputs: Inputs, tree: Tree) -> torch.Tensor:
         """Return the last vectors (B * P, H), filled up, of every prefix of each input's continuations."""
         size = tree.ids.shape
-        x_NH = self.embed(tree.ids)
-        deepest = int(tree.depths.max()) + 1
+        x_NH, add_NH = self.embed(tree.ids), None
+        deepest = int(tree.depths.max())
+        apart_BPP = deepest + tree.depths[:, None, :] - tree.depths[:, :, None]
         for i, layer in enumerate(self.decoder):
             if layer.biased:
-                bias_ABPP = layer.bias(deepest)[:, tree.depths[:, :, None], tree.depths[:, None, :]]
+                bias_ABPP = layer.bias(deepest + 1)[:, apart_BPP]
                 own_BAPP = bias_ABPP.transpose(0, 1).masked_fill(~tree.begins[:, None], LEAST).to(self.dtype)
-            q, k, v = self.parts(layer.qkv(self.norm(x_NH)), size)
-            x_NH += layer.out(self.attend(q, k, v, own_BAPP, len(x_NH)))
-            self.look(layer, x_NH, inputs, i, size)
-        return self.last(x_NH)
+            q, k, v = self.parts(layer.qkv(self.level(x_NH, add_NH)), size)
+            add_NH = layer.out(self.attend(q, k, v, own_BAPP, len(x_NH)))
+            add_NH = self.look(layer, x_NH, add_NH, inputs, i, size[1])
+        return self.last(x_NH, add_NH)
 
-    def look(self, layer: Layer, x_NH: torch.Tensor, inputs: Inputs, i: int, size: Sequence[int]) -> None:
-        """Add what layer ``i`` of a decoder does after it has attended to what is written."""
-        (q,) = self.parts(layer.cross_q(self.norm(x_NH)), size)
-        x_NH += layer.cross_out(self.attend(q, inputs.seen[i, 0], inputs.seen[i, 1], inputs.mask, len(x_NH)))
-        x_NH += layer.feed(self.norm(x_NH))
+    def look(
+        self, layer: Layer, x_NH: torch.Tensor, add_NH: torch.Tensor, inputs: Inputs, i: int, each: int
+    ) -> torch.Tensor:
+        """Return what is to be added after layer ``i`` of a decoder has attended to what is written, and that added."""
+        q_NI = layer.cross_q(self.level(x_NH, add_NH))
+        kv_NJ = inputs.layer(i, q_NI.shape[1])
+        mixed_NI = attend_few(q_NI, kv_NJ, inputs.starts, inputs.lengths, each=each, heads=self.heads)
+        return layer.feed(self.level(x_NH, layer.cross_out(mixed_NI)))
 
     # -- logits ------------------------------------------------------------------------------------------------------
 
@@ -257,20 +297,18 @@ class Packed:
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the vectors (N, H) of all ids, and zeros in the rows that fill them up."""
-        rows = ids.numel() if self.precision == "fp32" else finely_rounded(ids.numel())
-        return _filled(embedding(ids.flatten(), self.words_VH), rows)
+        return _filled(embedding(ids.flatten(), self.words_VH), self._rows(ids.numel()))
 
-    def norm(self, x_NH: torch.Tensor) -> torch.Tensor:
-        """Return rows of mean square 1, in the type of products."""
-        return self._level(x_NH).to(self.dtype)
+    def _rows(self, count: int) -> int:
+        return count if self.precision == "fp32" else finely_rounded(count)
 
-    def last(self, x_NH: torch.Tensor) -> torch.Tensor:
+    def level(self, x_NH: torch.Tensor, add_NH: torch.Tensor | None) -> torch.Tensor:
+        """Add to the residual in place; return its rows with mean square 1, in the type of products."""
+        return level(x_NH, add_NH, self.eps, self.dtype)
+
+    def last(self, x_NH: torch.Tensor, add_NH: torch.Tensor | None) -> torch.Tensor:
         """Return what logits are computed from, in fp32."""
-        return self._level(x_NH) * self.last_H
-
-    def _level(self, x_NH: torch.Tensor) -> torch.Tensor:
-        size_N1 = torch.linalg.vector_norm(x_NH, dim=-1, keepdim=True)
-        return x_NH * size_N1.square_().div_(x_NH.shape[1]).add_(self.eps).rsqrt_()
+        return level(x_NH, None if add_NH is None else add_NH.float(), self.eps, torch.float32) * self.last_H
 
     def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, rows: int) -> torch.Tensor:
         """Return the attention of q (B, A, Q, D) to k and v (B, A, K, D) as (rows, A * D), filled up with zeros."""
@@ -292,9 +330,9 @@ class Decoder:
 
     def __init__(self, packed: Packed, inputs: Inputs, beams: int = 1) -> None:
         self.packed, self.inputs, self.beams, self.length = packed, inputs, beams, 0
-        layers, _, count, heads, _, width = inputs.seen.shape
-        self.own = inputs.seen.new_empty(layers, 2, count, heads, 0, width)  # keys and values of what is written
-        self.past = torch.zeros(count, beams, 0, dtype=torch.bool)
+        shape = len(packed.decoder), 2, len(inputs.lengths), packed.heads, 0, packed.width
+        self.own = inputs.seen.new_empty(shape)  # keys and values of what is written
+        self.past = torch.zeros(len(inputs.lengths), beams, 0, dtype=torch.bool)
 
     @property
     def rows(self) -> int:
@@ -305,18 +343,18 @@ class Decoder:
         """Take the next token of each row; return the last vectors (N, H), those that fill them up at the end."""
         packed, size, at = self.packed, (self.own.shape[2], self.beams), self.length * self.beams
         self._grow(at + self.beams)
-        x_NH = packed.embed(ids_R)
+        x_NH, add_NH = packed.embed(ids_R), None
         for i, layer in enumerate(packed.decoder):
-            q, *written = packed.parts(layer.qkv(packed.norm(x_NH)), size)
+            q, *written = packed.parts(layer.qkv(packed.level(x_NH, add_NH)), size)
             for kept, new in zip(self.own[i], written, strict=True):
                 kept[:, :, at : at + self.beams] = new
             keys, values = self.own[i, ..., : at + self.beams, :]
             if layer.biased:
-                mask = self._mask(layer.bias(self.length + 1)[:, -1])
-            x_NH += layer.out(packed.attend(q, keys, values, mask, len(x_NH)))
-            packed.look(layer, x_NH, self.inputs, i, size)
+                mask = self._mask(layer.bias(self.length + 1)[:, : self.length + 1])
+            add_NH = layer.out(packed.attend(q, keys, values, mask, len(x_NH)))
+            add_NH = packed.look(layer, x_NH, add_NH, self.inputs, i, self.beams)
         self.length += 1
-        return packed.last(x_NH)
+        return packed.last(x_NH, add_NH)
 
     def _mask(self, bias_AT: torch.Tensor) -> torch.Tensor:
         """Return what is added to the scores of written positions: their bias, where they are in a beam's past."""
@@ -352,6 +390,17 @@ def _filled(x_NH: torch.Tensor, rows: int) -> torch.Tensor:
     out_NH = x_NH.new_zeros(rows, x_NH.shape[1])
     out_NH[: len(x_NH)] = x_NH
     return out_NH
+
+
+def _parts(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Cut lengths into stretches of at most ``most`` in all, one at least in each."""
+    part: list[int] = []
+    for length in lengths:
+        if part and sum(part) + length > most:
+            yield part
+            part = []
+        part.append(length)
+    yield part
 
 
 def _layers(stack: Any, precision: str) -> list[Layer]:
