@@ -80,6 +80,22 @@ def test_other_objectives(t2t: Run, book: str, tiny: Path, objective: str) -> No
     assert done.code == 0, done.err
 
 
+def test_a_causal_model_is_pretrained_as_a_language_model(t2t: Run, book: str) -> None:
+    from tests.test_causal import build, tokenizer
+
+    build("gpt2").save_pretrained("gpt")
+    tokenizer("gpt2").save_pretrained("gpt")
+    how = ("--corpus", book, "--model", "gpt", "--steps", "20", "--learning-rate", "3e-3")
+    refused = t2t("pretrain", *how, *SMALL)
+    assert refused.code == 2 and "--objective lm" in refused.err
+    done = t2t("pretrain", *how, "--objective", "lm", "--out", "one", *SMALL)
+    assert done.code == 0, done.err
+    steps = [line["loss"] for line in lines(Path("one")) if "loss" in line]
+    assert steps[-1] < steps[0] - 0.5
+    (held,) = report("one")["held_out"].values()
+    assert held["nats_per_token"] < steps[0] and held["bits_per_byte"] > 0
+
+
 def test_resuming_refuses_a_corpus_that_has_changed(t2t: Run, book: str, tiny: Path) -> None:
     done = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--steps", "2", "--out", "one", *SMALL)
     assert done.code == 0, done.err

@@ -343,7 +343,8 @@ job = json.loads(sys.argv[1])
 if (Path(job["out"]) / "run.yaml").exists():
     resume(Path(job["out"]), changes=job["changes"])
 else:
-    train(Config(**{**job["config"], "task": tuple(job["config"]["task"])}))
+    tuples = {name: tuple(job["config"][name]) for name in ("task", "corpus")}
+    train(Config(**{**job["config"], **tuples}))
 """
 
 
@@ -395,6 +396,15 @@ def test_two_ranks_do_what_one_does(forked: Runs, tmp_path: Path) -> None:
     own = saving(forked, tmp_path / "two", **RANKED_RUN)
     on_ranks(2, own, tmp_path)
     assert_as_on_one(tmp_path / "two", one, 2)
+
+
+def test_two_ranks_pretrain_as_one_does(forked: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ranks find the corpora not encoded yet; one of them does it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings = {**RANKED_RUN, **mixed_corpora(forked)}
+    on_ranks(2, saving(forked, tmp_path / "two", **settings), tmp_path)
+    assert_as_on_one(tmp_path / "two", whole(forked, "whole-rank-text", **settings), 2)
+    assert len(json.loads((tmp_path / "two" / "report.json").read_text())["held_out"]) == 2
 
 
 @pytest.mark.slow
