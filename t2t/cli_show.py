@@ -29,7 +29,7 @@ def show_run(obj: Any, folder: Path) -> None:
 
 
 def show_report(folder: Path) -> None:
-    from t2t.report import pair_table, prompt_table, read, repair_table, table
+    from t2t.report import held_out_table, pair_table, prompt_table, read, repair_table, table
 
     report = read(folder)
     title = f"{report['run']} · {report['split']}" + (" · SAMPLE DATA" if report["source"] == "sample" else "")
@@ -41,10 +41,8 @@ def show_report(folder: Path) -> None:
         show(title, rows, right=("value", "majority", "n", "unparsed"))
     elif not report.get("held_out"):
         click.echo(f"{report['run']}: nothing was scored; the notes of the report say why")
-    if held := report.get("held_out"):
-        rows = [{"held out": name, "nats a token": f"{one['nats_per_token']:.4f}",
-                 "bits a byte": f"{one['bits_per_byte']:.4f}"} for name, one in held.items()]  # fmt: skip
-        show(f"{report['run']} · what was held out", rows, right=("nats a token", "bits a byte"))
+    if held := held_out_table(report):
+        show(f"{report['run']} · text that was held out", held, right=("nats a token", "bits a byte"))
     if several:
         show("spread over prompts", several, right=("prompts", "mean", "lowest", "highest", "sd"))
     if repairs := repair_table(report):

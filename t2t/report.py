@@ -16,7 +16,17 @@ from t2t.errors import UsageError, visible
 from t2t.predict import read_predictions
 from t2t.runs import write_text
 
-__all__ = ["markdown_table", "model_card", "pair_table", "prompt_table", "read", "render", "repair_table", "table"]
+__all__ = [
+    "held_out_table",
+    "markdown_table",
+    "model_card",
+    "pair_table",
+    "prompt_table",
+    "read",
+    "render",
+    "repair_table",
+    "table",
+]
 
 WRONG_SHOWN = 12
 
@@ -94,6 +104,18 @@ def repair_table(report: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def held_out_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return how well text that was held out is restored, one row a corpus, as text cells."""
+    return [
+        {
+            "held out": name,
+            "nats a token": f"{one['nats_per_token']:.4f}",
+            "bits a byte": f"{one['bits_per_byte']:.4f}",
+        }
+        for name, one in report.get("held_out", {}).items()
+    ]
+
+
 def pair_table(report: dict[str, Any]) -> list[dict[str, str]]:
     """Return what it takes to score every pair of n texts, one row a task, as text cells."""
     return [
@@ -165,6 +187,7 @@ def markdown(report: dict[str, Any]) -> str:
 def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the tables that stand below the scores, with their titles; those without rows are not shown."""
     return [
+        ("Text that was held out", held_out_table(report)),
         ("Spread over prompts", prompt_table(report)),
         ("Repaired answers", repair_table(report)),
         ("Scoring every pair of n texts", pair_table(report)),
