@@ -185,8 +185,8 @@ def _apart(one: Task, config: Config) -> Corpus | None:
         return corpus(config.validation, source=config.source, column=column)
     kind, given = parse_source(config.source)
     name = one.source.hub or ""
-    own = kind in ("auto", "hub", "dir") and (os.path.exists(name) or glob.has_magic(name))
-    if own or (kind == "files" and "validation" not in given):
+    path = kind != "files" and (os.path.exists(name) or glob.has_magic(name))
+    if path or (kind == "files" and "validation" not in given):
         return None
     try:
         return _corpus(one, "validation", config)

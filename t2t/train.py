@@ -330,12 +330,11 @@ def check(model: Model, found: Sets, config: Config) -> list[str]:
 
 def _sizes(model: Model, found: Sets, watch: Watch) -> dict[str, np.ndarray]:
     """Encode every training example; a row that cannot be trained on is an error before the first step."""
-    out = {}
-    with watch.task("reading and encoding", sum(map(len, found.train.values()))) as tick:
-        for name, egs in found.train.items():
-            if isinstance(egs, Stretches):
-                out[name] = np.broadcast_to(np.array(egs.lengths, np.int32), (len(egs), 2))
-                continue
+    text = {name: egs for name, egs in found.train.items() if isinstance(egs, Stretches)}
+    out = {name: np.broadcast_to(np.array(egs.lengths, np.int32), (len(egs), 2)) for name, egs in text.items()}
+    rows = {name: egs for name, egs in found.train.items() if name not in text}
+    with watch.task("reading and encoding", sum(map(len, rows.values()))) as tick:
+        for name, egs in rows.items():
             out[name] = np.empty((len(egs), 2), np.int32)
             for start in range(0, len(egs), 1024):
                 part = egs[start : start + 1024]
