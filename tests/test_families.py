@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from t2t.errors import ModelError, UsageError
-from t2t.models import FAMILIES, PREFERRED, family_of, find
+from t2t.models import FAMILIES, PREFERRED, Options, Place, build, family_of, find
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,9 @@ def test_a_family_may_be_forced_but_must_exist() -> None:
 def test_a_folder_with_one_gguf_file_is_a_causal_model(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(b"GGUF")
     assert find(str(tmp_path)) == find(str(tmp_path / "a.gguf")) == (str(tmp_path), {"gguf": "a.gguf"}, "causal")
+
+
+@pytest.mark.parametrize("family", ["causal", "encoder", "bi_encoder", "cloze"])
+def test_beams_are_refused_where_nothing_searches_with_them(family: str) -> None:
+    with pytest.raises(UsageError, match="beams"):
+        build(Place("none", {}, family), Options(beams=4))

@@ -284,7 +284,9 @@ def load(name: str = "t2t-mini", *, family: str | None = None, options: Options 
 
 
 def build(place: Place, options: Options) -> Model:
-    """Load the model that `find` found."""
+    """Load the model that `find` found. Raise ``UsageError`` for several beams where no text is written by them."""
+    if options.beams > 1 and place.family != "seq2seq":
+        raise UsageError(f"{place.family} models do not search with beams", where="beams", fix="Leave --beams out.")
     warm = place.family == "seq2seq" and place.config.get("model_type") == WARM
     module = "t2t.models.warm" if warm else FAMILIES[place.family]
     model: Model = importlib.import_module(module).load(place.folder, place.config, options)
