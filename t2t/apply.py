@@ -51,7 +51,8 @@ def options(config: Config) -> Options:
 def settings_of(model: str, settings: Mapping[str, Any]) -> Config:
     """Return a run's configuration with ``settings`` in place of its own, or a new one for a model that is no run."""
     if (Path(model) / "run.yaml").is_file():
-        own = runs.read_config(Path(model)).as_dict() | {"model": model, "dropout": None, "adapter": "off"}
+        own = runs.read_config(Path(model)).as_dict()
+        own |= {"model": model, "dropout": None, "adapter": "off", "fresh": False}
         if settings.get("mix") or settings.get("task"):
             own |= {"mix": None, "task": []}
         return from_mapping({**own, **settings})

@@ -21,10 +21,14 @@ from tests.toy import config as toy_config
 
 
 def test_a_run_brings_its_settings_and_new_ones_win(tmp_path: Path) -> None:
-    runs.write_config(tmp_path, Config(mix="glue", steps=3, max_input=77, dropout=0.5))
+    runs.write_config(tmp_path, Config(mix="glue", steps=3, max_input=77, dropout=0.5, fresh=True))
     config = settings_of(str(tmp_path), {"task": "glue/rte", "by": "rank"})
     assert (config.mix, config.task, config.max_input, config.by) == (None, ("glue/rte",), 77, "rank")
-    assert (config.model, config.dropout) == (str(tmp_path), None)
+    assert (config.model, config.dropout, config.fresh) == (
+        str(tmp_path),
+        None,
+        False,
+    )  # what it learned is not left out
 
 
 def test_rows_need_no_label(tiny: Path, tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def test_it_goes_on_from_weights_or_begins_anew(t2t: Run, book: str, tiny: Path)
     assert any(not torch.equal(one[name], three[name]) for name in one)
 
 
+def test_a_run_from_random_weights_is_scored_with_those_it_learned(t2t: Run, toys: Path, tiny: Path) -> None:
+    words = ("--task", "toy/vowel", "--by", "rank", "--precision", "fp32", "--max-target", "24")
+    done = t2t("train", "--model", str(tiny), "--fresh", "--steps", "20", "--out", "one", *words, *SMALL)
+    assert done.code == 0 and "random weights" in done.err, done.err
+    again = t2t("eval", "one", "--out", "two", "--by", "rank")
+    assert again.code == 0 and "random weights" not in again.err, again.err
+    first, second = (next((Path(name) / "eval").rglob("*.jsonl")).read_text() for name in ("one", "two"))
+    assert first == second
+
+
 def test_tasks_can_be_learned_beside_text(t2t: Run, toys: Path, book: str, tiny: Path) -> None:
     done = t2t("pretrain", "--corpus", f"{book}=2", "--mix", "toy", "--model", str(tiny), "--steps", "20",
                "--max-target", "24", "--objective", "prefix_lm", "--out", "one", *SMALL)  # fmt: skip
