@@ -193,10 +193,11 @@ _LOWEST: dict[str, float] = {
     "eval_every": 0, "save_every": 0, "keep": 1, "log_every": 1, "patience": 0, "seed": 0, "cap": 1,
     "temperature": 1e-9, "shots": 0, "train_limit": 1, "eval_limit": 1, "eval_tokens": 1, "dropout": 0,
     "head_dropout": 0, "layer_decay": 0, "unfreeze_every": 0, "mlm_weight": 0, "decoder_layers": 1, "adapter_rank": 1,
-    "virtual_tokens": 1, "beams": 1, "mean_span": 1, "soft_temperature": 1e-9, "soft_weight": 0,
+    "virtual_tokens": 1, "beams": 1, "mean_span": 1, "noise_density": 1e-9, "soft_temperature": 1e-9, "soft_weight": 0,
 }  # fmt: skip
 _HIGHEST: dict[str, float] = {
     "dropout": 0.99,
+    "noise_density": 0.99,
     "label_smoothing": 0.99,
     "head_dropout": 0.99,
     "layer_decay": 1,

@@ -19,7 +19,7 @@ HINTS = typing.get_type_hints(Config)
 TEXTS = {
     "precision": "bf16", "long_targets": "cut", "by": "both", "rates": "equal", "schedule": "linear", "pooling": "mean",
     "head": "crf", "shots_by": "nearest", "rank_by": "pmi", "chat": "on", "pair_loss": "cosine", "share": "all",
-    "adapter": "lora", "engine": "ctranslate2",
+    "adapter": "lora", "engine": "ctranslate2", "objective": "ul2",
 }  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def kinds(name: str) -> tuple[Any, ...]:
 def other(name: str) -> Any:
     """Return a value that is not the default of the field."""
     kind = kinds(name)[0]
-    return {int: 7, float: 0.03125, bool: True, str: TEXTS.get(name, "some é: text"), tuple: ("a/b", "c/d")}[kind]
+    number = 8.5 if name == "mean_span" else 0.03125
+    return {int: 7, float: number, bool: True, str: TEXTS.get(name, "some é: text"), tuple: ("a/b", "c/d")}[kind]
 
 
 def fault(**settings: Any) -> UsageError:
