@@ -13,10 +13,11 @@ import click
 
 from t2t.errors import UsageError
 
-__all__ = ["JSON", "PLAIN", "SOURCE", "config_options", "settings_of"]
+__all__ = ["FRESH", "JSON", "PLAIN", "SOURCE", "config_options", "settings_of"]
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 PLAIN = click.option("--plain", is_flag=True, default=None, help="Without what is hand-written for speed.")
+FRESH = click.option("--fresh", is_flag=True, default=None, help="Leave trained weights out: begin from random ones.")
 SOURCE = click.option(
     "--source", default="auto", show_default=True, metavar="WHERE",
     help="auto | hub | sample | DIR | FILE | SPLIT=FILE[,SPLIT=FILE].",

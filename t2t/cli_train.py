@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from t2t.cli_options import PLAIN, config_options, settings_of
+from t2t.cli_options import FRESH, PLAIN, config_options, settings_of
 from t2t.cli_show import show_comparison, show_run
 from t2t.errors import UsageError, visible
 from t2t.screen import show
@@ -39,6 +39,7 @@ def _training(options: dict[str, Any], config_file: str | None, given: tuple[str
 @click.command()
 @config_options
 @click.option("--pack", is_flag=True, default=None, help="Put several examples into one row (exact for T5 shapes).")
+@FRESH
 @PLAIN
 @click.option("--long-targets", default=None, help="error | cut: a training target over --max-target.")
 @click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
@@ -141,7 +142,7 @@ def _train_line_up(
 @click.option("--mean-span", type=float, help="Tokens of a noise span, on average (default: the objective's).")
 @click.option("--column", help="The column, or key, of the text.  [default: text]")
 @click.option("--validation", metavar="CORPUS", help="What the loss is measured on (default: some of the corpus).")
-@click.option("--fresh", is_flag=True, default=None, help="Leave trained weights out: begin from random ones.")
+@FRESH
 @config_options
 @PLAIN
 @click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
