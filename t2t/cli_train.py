@@ -213,9 +213,13 @@ def distill_(
 def resume(obj: Any, run: str, given: tuple[str, ...]) -> None:
     """Go on with a run that was stopped or killed, from its newest sound checkpoint."""
     from t2t.config import parse_setting
+    from t2t.runs import read_config
     from t2t.train import resume as go_on
 
     folder = Path(run)
+    config = read_config(folder)
+    if config.corpus:
+        obj["screen"].more = Work(config.precision)
     go_on(folder, changes=dict(parse_setting(text) for text in given), watch=obj["screen"])
     show_run(obj, folder)
 
