@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #define SIDE 32
+#ifndef QUERIES
+#define QUERIES 64 /* at a time: of the gradients of keys and values fewer round trips to the cache */
+#endif
 #define BARRIER __asm__ volatile("" ::: "memory") /* GCC does not know that tiles are loaded from memory */
 
 /* Linux saves the tiles of a process only if asked to: ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA. */
@@ -133,12 +136,26 @@ static void turn(void *to, const void *from, int64_t n, int64_t m) {
 /* -- element-wise ------------------------------------------------------------------------------------------------- */
 
 typedef struct { /* what attend and attend_back are told, in their words */
+    const bf16 *q, *k, *v, *g;
     const float *bias;
     const int64_t *q_from, *k_from;
-    int64_t h, d, q_step, kv_step, far, causal, M;
+    int64_t R, h, d, q_step, kv_step, far, causal;
     uint32_t seed, drop;
     float scale;
 } Plan;
+
+typedef struct { /* one head of one row of the batch: where its queries and keys begin, how many there are */
+    int64_t head, first, Q, origin, K;
+    const bf16 *q, *k, *v, *g;
+} Row;
+
+static Row row_of(const Plan *plan, int64_t r, int64_t head) { /* beyond the last row: nothing */
+    if (r >= plan->R) return (Row){0};
+    int64_t first = plan->q_from[r], origin = plan->k_from[r], d = plan->d, keys = origin * plan->kv_step + head * d;
+    const bf16 *g = plan->g ? plan->g + (first * plan->h + head) * d : 0;
+    return (Row){head, first, plan->q_from[r + 1] - first, origin, plan->k_from[r + 1] - origin,
+                 plan->q + first * plan->q_step + head * d, plan->k + keys, plan->v + keys, g};
+}
 
 typedef struct { /* one query: how many keys it sees, their bias, the place of its first weight in the dropout */
     int64_t seen;
@@ -146,10 +163,10 @@ typedef struct { /* one query: how many keys it sees, their bias, the place of i
     uint32_t place;
 } Query;
 
-static inline Query query(const Plan *plan, int64_t head, int64_t first, int64_t at, int64_t K) {
-    return (Query){plan->causal && at + 1 < K ? at + 1 : K,
-                   plan->bias ? plan->bias + head * (2 * plan->far - 1) + plan->far - 1 - at : 0,
-                   (uint32_t)((head * plan->M + first + at) * plan->far)};
+static inline Query query(const Plan *plan, Row row, int64_t at) {
+    return (Query){plan->causal && at + 1 < row.K ? at + 1 : row.K,
+                   plan->bias ? plan->bias + row.head * (2 * plan->far - 1) + plan->far - 1 - at : 0,
+                   (uint32_t)((row.head * plan->q_from[plan->R] + row.first + at) * plan->far)};
 }
 
 #define LOG2E 1.44269504f
@@ -258,8 +275,10 @@ static void weigh_back(uint32_t *p, bf16 *ds, uint32_t *ds_pairs, int64_t Kp, fl
     }
 }
 
-/* sum[c] += the sum over n rows i of u[i][c + i], for c from 1 - n to K - 1; u is 0 beyond its rows, on both sides. */
-static void sum_diagonals(float *sum, const float *u, int64_t step, int64_t n, int64_t K) {
+/* sum[c] += the sum over n rows i of u[i][c + i], for c from 1 - n to K - 1; beyond `wide` u is made 0. */
+static void sum_diagonals(float *sum, float *u, int64_t step, int64_t wide, int64_t n, int64_t K) {
+    for (int64_t i = -1; i < n; i++)
+        for (int64_t c = i < 0 ? step - SIDE : wide; c < step; c += LANES) _mm512_storeu_ps(u + i * step + c, _mm512_setzero_ps());
     for (int64_t c = 1 - n; c < K; c += LANES) {
         __mmask16 in = (__mmask16)lanes(K - c);
         __m512 total = _mm512_maskz_loadu_ps(in, sum + c);
@@ -275,82 +294,114 @@ static inline int64_t width(const Plan *plan, int64_t end, int64_t K) {
     return sides(plan->causal && end < K ? end : K);
 }
 
-/* One head of one row of the batch. */
-static void tiled_row(const Plan *plan, int64_t r, int64_t head, const bf16 *q, const bf16 *k, const bf16 *v, bf16 *out,
-                      float *sums) {
-    int64_t first = plan->q_from[r], Q = plan->q_from[r + 1] - first, d = plan->d, dp = sides(d);
-    int64_t origin = plan->k_from[r], K = plan->k_from[r + 1] - origin, Kp = sides(K), step = Kp + SIDE;
-    float *x = aligned_alloc(64, (size_t)(SIDE * step * 4 + SIDE * dp * 4 + 3 * Kp * dp * 2 + SIDE * (dp + Kp) * 2));
-    float *os = x + SIDE * step;
-    uint32_t *kt = (uint32_t *)(os + SIDE * dp), *vs = kt + Kp * dp / 2;
-    bf16 *rows = (bf16 *)(vs + Kp * dp / 2), *qs = rows + Kp * dp, *p = qs + SIDE * dp;
-    take(rows, dp, Kp, k + origin * plan->kv_step + head * d, plan->kv_step, K, d);
+/* Position i of a row, if there is one, is read or written soon. Positions stand far apart, in memory that other rows have
+   driven from the cache, and the processor foresees nothing: to wait for them took half of the time. */
+static inline void soon_read(const bf16 *from, int64_t step, int64_t i, int64_t n, int64_t d) {
+    if (i < n)
+        for (int64_t c = 0; c < d; c += 32) __builtin_prefetch(from + i * step + c, 0, 2);
+}
+
+static inline void soon_written(bf16 *to, int64_t step, int64_t i, int64_t n, int64_t d) {
+    if (i < n)
+        for (int64_t c = 0; c < d; c += 32) __builtin_prefetch(to + i * step + c, 1);
+}
+
+static inline void soon(const Plan *plan, Row next, int64_t i) {
+    soon_read(next.q, plan->q_step, i, next.Q, plan->d);
+    soon_read(next.k, plan->kv_step, i, next.K, plan->d);
+    soon_read(next.v, plan->kv_step, i, next.K, plan->d);
+    if (next.g) soon_read(next.g, plan->h * plan->d, i, next.Q, plan->d);
+}
+
+static void tiled_row(const Plan *plan, Row row, Row next, bf16 *out, float *sums) {
+    int64_t d = plan->d, dp = sides(d), Kp = sides(row.K), step = Kp + SIDE, out_step = plan->h * d;
+    float *x = aligned_alloc(64, (size_t)(QUERIES * (step + dp) * 4 + 3 * Kp * dp * 2 + QUERIES * (dp + Kp) * 2));
+    float *os = x + QUERIES * step;
+    uint32_t *kt = (uint32_t *)(os + QUERIES * dp), *vs = kt + Kp * dp / 2;
+    bf16 *rows = (bf16 *)(vs + Kp * dp / 2), *qs = rows + Kp * dp, *p = qs + QUERIES * dp;
+    take(rows, dp, Kp, row.k, plan->kv_step, row.K, d);
     turn(kt, rows, Kp, dp / 2);
-    take(rows, dp, Kp, v + origin * plan->kv_step + head * d, plan->kv_step, K, d);
+    take(rows, dp, Kp, row.v, plan->kv_step, row.K, d);
     pair(vs, rows, dp, Kp);
-    for (int64_t start = 0; start < Q; start += SIDE) {
-        int64_t n = Q - start < SIDE ? Q - start : SIDE, wide = width(plan, start + n, K);
-        float inv[SIDE];
-        take(qs, dp, SIDE, q + (first + start) * plan->q_step + head * d, plan->q_step, n, d);
-        tile_product(x, step, qs, dp, kt, Kp, SIDE, wide, dp, 0);
+    out += row.first * out_step + row.head * d;
+    sums += row.head * plan->q_from[plan->R] + row.first;
+    for (int64_t start = 0; start < row.Q; start += QUERIES) {
+        int64_t n = row.Q - start < QUERIES ? row.Q - start : QUERIES, wide = width(plan, start + n, row.K);
+        float inv[QUERIES];
+        take(qs, dp, sides(n), row.q + start * plan->q_step, plan->q_step, n, d);
+        tile_product(x, step, qs, dp, kt, Kp, sides(n), wide, dp, 0);
         for (int64_t i = 0; i < n; i++) {
-            float top, sum = weigh(p + i * Kp, x + i * step, wide, plan, query(plan, head, first, start + i, K), &top);
-            sums[head * plan->M + first + start + i] = top + logf(sum);
+            soon(plan, next, start + i);
+            soon_written(out, out_step, start + i, row.Q, d);
+            float top, sum = weigh(p + i * Kp, x + i * step, wide, plan, query(plan, row, start + i), &top);
+            sums[start + i] = top + logf(sum);
             inv[i] = (plan->drop ? plan->scale : 1.0f) / sum;
         }
-        tile_product(os, dp, p, Kp, vs, dp, SIDE, dp, wide, 0);
-        for (int64_t i = 0; i < n; i++)
-            put(out + ((first + start + i) * plan->h + head) * d, os + i * dp, d, inv[i]);
+        tile_product(os, dp, p, Kp, vs, dp, sides(n), dp, wide, 0);
+        for (int64_t i = 0; i < n; i++) put(out + (start + i) * out_step, os + i * dp, d, inv[i]);
     }
     free(x);
 }
 
 /* The same backward; dbias is that of the head, from the distance 1 - far on. */
-static void tiled_row_back(const Plan *plan, int64_t r, int64_t head, const bf16 *g, const bf16 *q, const bf16 *k,
-                           const bf16 *v, bf16 *dq, bf16 *dk, bf16 *dv, const float *sums, float *dbias) {
-    int64_t first = plan->q_from[r], Q = plan->q_from[r + 1] - first, d = plan->d, dp = sides(d), h = plan->h;
-    int64_t origin = plan->k_from[r], K = plan->k_from[r + 1] - origin, Kp = sides(K), step = Kp + SIDE;
-    int64_t q_step = plan->q_step, kv_step = plan->kv_step, keys = origin * kv_step + head * d;
-    size_t size = (size_t)(2 * SIDE * step + 2 * SIDE + 2 * Kp * dp + SIDE * dp) * 4 /* floats */
-                  + (size_t)(3 * Kp * dp / 2 + SIDE * dp / 2 + SIDE * Kp) * 4        /* pairs */
-                  + (size_t)(Kp * dp + 4 * SIDE * dp + SIDE * Kp) * 2;               /* bf16 */
-    float *x = aligned_alloc(64, size), *u = x + SIDE * step + SIDE, *dkt = u + SIDE * step + SIDE;
+static void tiled_row_back(const Plan *plan, Row row, Row next, bf16 *dq, bf16 *dk, bf16 *dv, const float *sums,
+                           float *dbias) {
+    int64_t d = plan->d, dp = sides(d), K = row.K, Kp = sides(K), step = Kp + SIDE;
+    int64_t q_step = plan->q_step, kv_step = plan->kv_step, g_step = plan->h * d;
+    size_t size = (size_t)(2 * QUERIES * step + 2 * SIDE + 2 * Kp * dp + QUERIES * dp) * 4 /* floats */
+                  + (size_t)(3 * Kp * dp + QUERIES * dp + 2 * QUERIES * Kp) * 2           /* pairs */
+                  + (size_t)(Kp * dp + 4 * QUERIES * dp + QUERIES * Kp) * 2;              /* bf16 */
+    float *x = aligned_alloc(64, size), *u = x + QUERIES * step + SIDE, *dkt = u + QUERIES * step + SIDE;
     float *dvt = dkt + Kp * dp, *dqs = dvt + Kp * dp;
-    uint32_t *kt = (uint32_t *)(dqs + SIDE * dp), *vt = kt + Kp * dp / 2, *ks = vt + Kp * dp / 2;
-    uint32_t *pairs = ks + Kp * dp / 2, *p = pairs + SIDE * dp / 2, *ds_pairs = p + SIDE * Kp / 2;
-    bf16 *rows = (bf16 *)(ds_pairs + SIDE * Kp / 2), *qs = rows + Kp * dp, *gs = qs + SIDE * dp, *qt = gs + SIDE * dp;
-    bf16 *gt = qt + SIDE * dp, *ds = gt + SIDE * dp;
-    take(rows, dp, Kp, v + keys, kv_step, K, d);
+    uint32_t *kt = (uint32_t *)(dqs + QUERIES * dp), *vt = kt + Kp * dp / 2, *ks = vt + Kp * dp / 2;
+    uint32_t *pairs = ks + Kp * dp / 2, *p = pairs + QUERIES * dp / 2, *ds_pairs = p + QUERIES * Kp / 2;
+    bf16 *rows = (bf16 *)(ds_pairs + QUERIES * Kp / 2), *qs = rows + Kp * dp, *gs = qs + QUERIES * dp;
+    bf16 *qt = gs + QUERIES * dp, *gt = qt + QUERIES * dp, *ds = gt + QUERIES * dp;
+    take(rows, dp, Kp, row.v, kv_step, K, d);
     turn(vt, rows, Kp, dp / 2);
-    take(rows, dp, Kp, k + keys, kv_step, K, d);
+    take(rows, dp, Kp, row.k, kv_step, K, d);
     turn(kt, rows, Kp, dp / 2);
     pair(ks, rows, dp, Kp);
-    memset(u - SIDE, 0, (size_t)(SIDE * step + 2 * SIDE + 2 * Kp * dp) * 4);
-    for (int64_t start = 0; start < Q; start += SIDE) {
-        int64_t n = Q - start < SIDE ? Q - start : SIDE, wide = width(plan, start + n, K);
-        take(qs, dp, SIDE, q + (first + start) * q_step + head * d, q_step, n, d);
-        take(gs, dp, SIDE, g + ((first + start) * h + head) * d, h * d, n, d);
-        tile_product(x, step, qs, dp, kt, Kp, SIDE, wide, dp, 0);
-        tile_product(u, step, gs, dp, vt, Kp, SIDE, wide, dp, 0);
-        for (int64_t i = 0; i < SIDE; i += 2) {
+    dq += row.first * q_step + row.head * d;
+    dk += row.origin * kv_step + row.head * d;
+    dv += row.origin * kv_step + row.head * d;
+    sums += row.head * plan->q_from[plan->R] + row.first;
+    if (plan->causal) memset(dkt, 0, (size_t)(2 * Kp * dp) * 4); /* later queries see keys that the first do not */
+    for (int64_t start = 0; start < row.Q; start += QUERIES) {
+        int64_t n = row.Q - start < QUERIES ? row.Q - start : QUERIES, high = sides(n);
+        int64_t wide = width(plan, start + n, K);
+        int add = start > 0 || plan->causal;
+        take(qs, dp, high, row.q + start * q_step, q_step, n, d);
+        take(gs, dp, high, row.g + start * g_step, g_step, n, d);
+        tile_product(x, step, qs, dp, kt, Kp, high, wide, dp, 0);
+        tile_product(u, step, gs, dp, vt, Kp, high, wide, dp, 0);
+        for (int64_t i = 0; i < high; i += 2) {
             Query of[2] = {{0}};
             float less[2] = {0};
             for (int64_t e = 0; e < 2 && i + e < n; e++) {
-                of[e] = query(plan, head, first, start + i + e, K);
-                less[e] = sums[head * plan->M + first + start + i + e];
+                int64_t at = start + i + e;
+                of[e] = query(plan, row, at);
+                less[e] = sums[at];
+                soon(plan, next, at);
+                soon_written(dq, q_step, at, row.Q, d);
+                soon_written(dk, kv_step, at, K, d);
+                soon_written(dv, kv_step, at, K, d);
             }
             weigh_back(p + i / 2 * Kp, ds + i * Kp, ds_pairs + i / 2 * Kp, Kp, x + i * step, u + i * step, step, wide,
                        plan, of, less);
         }
-        if (dbias) sum_diagonals(dbias + plan->far - 1 - start, u, step, n, plan->causal && start + n < K ? start + n : K);
-        pair(pairs, gs, dp, SIDE);
-        turn(gt, pairs, SIDE / 2, dp);
-        tile_product(dvt, Kp, gt, SIDE, p, Kp, dp, wide, SIDE, 1);
-        pair(pairs, qs, dp, SIDE);
-        turn(qt, pairs, SIDE / 2, dp);
-        tile_product(dkt, Kp, qt, SIDE, ds_pairs, Kp, dp, wide, SIDE, 1);
-        tile_product(dqs, dp, ds, Kp, ks, dp, SIDE, dp, wide, 0);
-        for (int64_t i = 0; i < n; i++) put(dq + (first + start + i) * q_step + head * d, dqs + i * dp, d, 1.0f);
+        if (dbias)
+            for (int64_t i = 0; i < n; i += SIDE)
+                sum_diagonals(dbias + plan->far - 1 - start - i, u + i * step, step, wide, n - i < SIDE ? n - i : SIDE,
+                              plan->causal && start + n < K ? start + n : K);
+        pair(pairs, gs, dp, high);
+        turn(gt, pairs, high / 2, dp);
+        tile_product(dvt, Kp, gt, high, p, Kp, dp, wide, high, add);
+        pair(pairs, qs, dp, high);
+        turn(qt, pairs, high / 2, dp);
+        tile_product(dkt, Kp, qt, high, ds_pairs, Kp, dp, wide, high, add);
+        tile_product(dqs, dp, ds, Kp, ks, dp, high, dp, wide, 0);
+        for (int64_t i = 0; i < n; i++) put(dq + (start + i) * q_step, dqs + i * dp, d, 1.0f);
     }
     for (int64_t j = 0; j < K; j += 16) { /* dqs has room for both */
         float *dvs = dqs + 16 * dp;
@@ -359,41 +410,41 @@ static void tiled_row_back(const Plan *plan, int64_t r, int64_t head, const bf16
             turn_tile(dvs + c, dp, dvt + c * Kp + j, Kp);
         }
         for (int64_t i = 0; i < 16 && j + i < K; i++) {
-            put(dk + keys + (j + i) * kv_step, dqs + i * dp, d, 1.0f);
-            put(dv + keys + (j + i) * kv_step, dvs + i * dp, d, 1.0f);
+            put(dk + (j + i) * kv_step, dqs + i * dp, d, 1.0f);
+            put(dv + (j + i) * kv_step, dvs + i * dp, d, 1.0f);
         }
     }
     free(x);
 }
 
-static void tiled(const Plan *plan, int64_t R, const bf16 *q, const bf16 *k, const bf16 *v, bf16 *out, float *sums) {
+static void tiled(const Plan *plan, bf16 *out, float *sums) {
+    int64_t h = plan->h;
     _Pragma("omp parallel") {
         tiles_begin();
-        _Pragma("omp for schedule(dynamic)") for (int64_t task = 0; task < R * plan->h; task++)
-            tiled_row(plan, task / plan->h, task % plan->h, q, k, v, out, sums);
+        _Pragma("omp for schedule(dynamic, 4)") for (int64_t task = 0; task < plan->R * h; task++)
+            tiled_row(plan, row_of(plan, task / h, task % h), row_of(plan, (task + 1) / h, (task + 1) % h), out, sums);
         _tile_release();
     }
 }
 
-static void tiled_back(const Plan *plan, int64_t R, int64_t parts, const bf16 *g, const bf16 *q, const bf16 *k,
-                       const bf16 *v, bf16 *dq, bf16 *dk, bf16 *dv, const float *sums, float *dbias) {
-    int64_t distances = 2 * plan->far - 1;
+static void tiled_back(const Plan *plan, int64_t parts, bf16 *dq, bf16 *dk, bf16 *dv, const float *sums, float *dbias) {
+    int64_t h = plan->h, R = plan->R, distances = 2 * plan->far - 1;
     _Pragma("omp parallel") {
         tiles_begin();
-        _Pragma("omp for schedule(dynamic)") for (int64_t task = 0; task < parts * plan->h; task++) {
-            int64_t part = task / plan->h, head = task % plan->h;
+        _Pragma("omp for schedule(dynamic)") for (int64_t task = 0; task < parts * h; task++) {
+            int64_t part = task / h, head = task % h;
             for (int64_t r = part * R / parts; r < (part + 1) * R / parts; r++)
-                tiled_row_back(plan, r, head, g, q, k, v, dq, dk, dv, sums,
-                               plan->bias ? dbias + (part * plan->h + head) * distances : 0);
+                tiled_row_back(plan, row_of(plan, r, head), row_of(plan, r + 1, head), dq, dk, dv, sums,
+                               plan->bias ? dbias + (part * h + head) * distances : 0);
         }
         _tile_release();
     }
 }
 
 /* By their names in ATTENTION. */
-#define PLAN                                                                                                           \
+#define PLAN(G)                                                                                                        \
     &(Plan) {                                                                                                          \
-        bias, q_from, k_from, h, d, q_step, kv_step, far, causal, q_from[R], (uint32_t)seed, (uint32_t)drop, scale     \
+        q, k, v, G, bias, q_from, k_from, R, h, d, q_step, kv_step, far, causal, (uint32_t)seed, (uint32_t)drop, scale \
     }
 #define TILED_bf16(...) (tiles_allowed() && (__VA_ARGS__, 1))
 #else
