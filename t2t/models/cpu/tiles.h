@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #define SIDE 32
+#ifndef SCORED
+#define SCORED 16 /* queries whose scores are computed at a time: they stay in the cache next to the core */
+#endif
 #ifndef QUERIES
 #define QUERIES 64 /* at a time: of the gradients of keys and values fewer round trips to the cache */
 #endif
@@ -35,18 +38,20 @@ static void tiles_begin(void) {
 
 static inline int64_t sides(int64_t n) { return (n + SIDE - 1) / SIDE * SIDE; }
 
-/* C (m, n) = A B, or C += A B: A is (m, k) by rows of lda, B is k / 2 rows of ldb pairs; m, n and k multiples of SIDE. */
+/* C (m, n) = A B, or C += A B: A is (m, k) by rows of lda, B is k / 2 rows of ldb pairs; n and k multiples of SIDE, m
+   of half of it. */
 static void tile_product(float *C, int64_t ldc, const bf16 *A, int64_t lda, const uint32_t *B, int64_t ldb, int64_t m,
                          int64_t n, int64_t k, int add) {
     BARRIER;
     for (int64_t i = 0; i < m; i += SIDE)
         for (int64_t j = 0; j < n; j += SIDE) {
             float *c = C + i * ldc + j, *below = c + 16 * ldc;
+            int two = m - i > 16;
             if (add) {
                 _tile_loadd(0, c, ldc * 4);
                 _tile_loadd(1, c + 16, ldc * 4);
-                _tile_loadd(2, below, ldc * 4);
-                _tile_loadd(3, below + 16, ldc * 4);
+                if (two) _tile_loadd(2, below, ldc * 4);
+                if (two) _tile_loadd(3, below + 16, ldc * 4);
             } else {
                 _tile_zero(0);
                 _tile_zero(1);
@@ -57,18 +62,20 @@ static void tile_product(float *C, int64_t ldc, const bf16 *A, int64_t lda, cons
                 const bf16 *a = A + i * lda + t;
                 const uint32_t *b = B + t / 2 * ldb + j;
                 _tile_loadd(4, a, lda * 2);
-                _tile_loadd(5, a + 16 * lda, lda * 2);
                 _tile_loadd(6, b, ldb * 4);
                 _tile_loadd(7, b + 16, ldb * 4);
                 _tile_dpbf16ps(0, 4, 6);
                 _tile_dpbf16ps(1, 4, 7);
-                _tile_dpbf16ps(2, 5, 6);
-                _tile_dpbf16ps(3, 5, 7);
+                if (two) {
+                    _tile_loadd(5, a + 16 * lda, lda * 2);
+                    _tile_dpbf16ps(2, 5, 6);
+                    _tile_dpbf16ps(3, 5, 7);
+                }
             }
             _tile_stored(0, c, ldc * 4);
             _tile_stored(1, c + 16, ldc * 4);
-            _tile_stored(2, below, ldc * 4);
-            _tile_stored(3, below + 16, ldc * 4);
+            if (two) _tile_stored(2, below, ldc * 4);
+            if (two) _tile_stored(3, below + 16, ldc * 4);
         }
     BARRIER;
 }
@@ -315,8 +322,8 @@ static inline void soon(const Plan *plan, Row next, int64_t i) {
 
 static void tiled_row(const Plan *plan, Row row, Row next, bf16 *out, float *sums) {
     int64_t d = plan->d, dp = sides(d), Kp = sides(row.K), step = Kp + SIDE, out_step = plan->h * d;
-    float *x = aligned_alloc(64, (size_t)(QUERIES * (step + dp) * 4 + 3 * Kp * dp * 2 + QUERIES * (dp + Kp) * 2));
-    float *os = x + QUERIES * step;
+    float *x = aligned_alloc(64, (size_t)((SCORED * step + QUERIES * dp) * 4 + 3 * Kp * dp * 2 + QUERIES * (dp + Kp) * 2));
+    float *os = x + SCORED * step;
     uint32_t *kt = (uint32_t *)(os + QUERIES * dp), *vs = kt + Kp * dp / 2;
     bf16 *rows = (bf16 *)(vs + Kp * dp / 2), *qs = rows + Kp * dp, *p = qs + QUERIES * dp;
     take(rows, dp, Kp, row.k, plan->kv_step, row.K, d);
@@ -329,11 +336,12 @@ static void tiled_row(const Plan *plan, Row row, Row next, bf16 *out, float *sum
         int64_t n = row.Q - start < QUERIES ? row.Q - start : QUERIES, wide = width(plan, start + n, row.K);
         float inv[QUERIES];
         take(qs, dp, sides(n), row.q + start * plan->q_step, plan->q_step, n, d);
-        tile_product(x, step, qs, dp, kt, Kp, sides(n), wide, dp, 0);
         for (int64_t i = 0; i < n; i++) {
+            float *scores = x + i % SCORED * step;
+            if (i % SCORED == 0) tile_product(x, step, qs + i * dp, dp, kt, Kp, SCORED, wide, dp, 0);
             soon(plan, next, start + i);
             soon_written(out, out_step, start + i, row.Q, d);
-            float top, sum = weigh(p + i * Kp, x + i * step, wide, plan, query(plan, row, start + i), &top);
+            float top, sum = weigh(p + i * Kp, scores, wide, plan, query(plan, row, start + i), &top);
             sums[start + i] = top + logf(sum);
             inv[i] = (plan->drop ? plan->scale : 1.0f) / sum;
         }
@@ -348,10 +356,10 @@ static void tiled_row_back(const Plan *plan, Row row, Row next, bf16 *dq, bf16 *
                            float *dbias) {
     int64_t d = plan->d, dp = sides(d), K = row.K, Kp = sides(K), step = Kp + SIDE;
     int64_t q_step = plan->q_step, kv_step = plan->kv_step, g_step = plan->h * d;
-    size_t size = (size_t)(2 * QUERIES * step + 2 * SIDE + 2 * Kp * dp + QUERIES * dp) * 4 /* floats */
+    size_t size = (size_t)(2 * SCORED * step + 2 * SIDE + 2 * Kp * dp + QUERIES * dp) * 4 /* floats */
                   + (size_t)(3 * Kp * dp + QUERIES * dp + 2 * QUERIES * Kp) * 2           /* pairs */
                   + (size_t)(Kp * dp + 4 * QUERIES * dp + QUERIES * Kp) * 2;              /* bf16 */
-    float *x = aligned_alloc(64, size), *u = x + QUERIES * step + SIDE, *dkt = u + QUERIES * step + SIDE;
+    float *x = aligned_alloc(64, size), *u = x + SCORED * step + SIDE, *dkt = u + SCORED * step + SIDE;
     float *dvt = dkt + Kp * dp, *dqs = dvt + Kp * dp;
     uint32_t *kt = (uint32_t *)(dqs + QUERIES * dp), *vt = kt + Kp * dp / 2, *ks = vt + Kp * dp / 2;
     uint32_t *pairs = ks + Kp * dp / 2, *p = pairs + QUERIES * dp / 2, *ds_pairs = p + QUERIES * Kp / 2;
@@ -373,27 +381,29 @@ static void tiled_row_back(const Plan *plan, Row row, Row next, bf16 *dq, bf16 *
         int add = start > 0 || plan->causal;
         take(qs, dp, high, row.q + start * q_step, q_step, n, d);
         take(gs, dp, high, row.g + start * g_step, g_step, n, d);
-        tile_product(x, step, qs, dp, kt, Kp, high, wide, dp, 0);
-        tile_product(u, step, gs, dp, vt, Kp, high, wide, dp, 0);
-        for (int64_t i = 0; i < high; i += 2) {
-            Query of[2] = {{0}};
-            float less[2] = {0};
-            for (int64_t e = 0; e < 2 && i + e < n; e++) {
-                int64_t at = start + i + e;
-                of[e] = query(plan, row, at);
-                less[e] = sums[at];
-                soon(plan, next, at);
-                soon_written(dq, q_step, at, row.Q, d);
-                soon_written(dk, kv_step, at, K, d);
-                soon_written(dv, kv_step, at, K, d);
+        for (int64_t s = 0; s < high; s += SCORED) {
+            tile_product(x, step, qs + s * dp, dp, kt, Kp, SCORED, wide, dp, 0);
+            tile_product(u, step, gs + s * dp, dp, vt, Kp, SCORED, wide, dp, 0);
+            for (int64_t i = s; i < s + SCORED; i += 2) {
+                Query of[2] = {{0}};
+                float less[2] = {0};
+                for (int64_t e = 0; e < 2 && i + e < n; e++) {
+                    int64_t at = start + i + e;
+                    of[e] = query(plan, row, at);
+                    less[e] = sums[at];
+                    soon(plan, next, at);
+                    soon_written(dq, q_step, at, row.Q, d);
+                    soon_written(dk, kv_step, at, K, d);
+                    soon_written(dv, kv_step, at, K, d);
+                }
+                weigh_back(p + i / 2 * Kp, ds + i * Kp, ds_pairs + i / 2 * Kp, Kp, x + (i - s) * step,
+                           u + (i - s) * step, step, wide, plan, of, less);
             }
-            weigh_back(p + i / 2 * Kp, ds + i * Kp, ds_pairs + i / 2 * Kp, Kp, x + i * step, u + i * step, step, wide,
-                       plan, of, less);
+            int64_t m = n - s < SCORED ? n - s : SCORED;
+            if (dbias && m > 0)
+                sum_diagonals(dbias + plan->far - 1 - start - s, u, step, wide, m,
+                              plan->causal && start + s + m < K ? start + s + m : K);
         }
-        if (dbias)
-            for (int64_t i = 0; i < n; i += SIDE)
-                sum_diagonals(dbias + plan->far - 1 - start - i, u + i * step, step, wide, n - i < SIDE ? n - i : SIDE,
-                              plan->causal && start + n < K ? start + n : K);
         pair(pairs, gs, dp, high);
         turn(gt, pairs, high / 2, dp);
         tile_product(dvt, Kp, gt, high, p, Kp, dp, wide, high, add);
