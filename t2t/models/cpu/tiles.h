@@ -14,12 +14,8 @@
 #include <unistd.h>
 
 #define SIDE 32
-#ifndef SCORED
-#define SCORED 16 /* queries whose scores are computed at a time: they stay in the cache next to the core */
-#endif
-#ifndef QUERIES
-#define QUERIES 64 /* at a time: of the gradients of keys and values fewer round trips to the cache */
-#endif
+#define QUERIES 64 /* at a time: each adds to the gradients of all keys and values, which are larger than the cache */
+#define SCORED 16  /* of them, whose scores are computed at a time: these stay in the cache */
 #define BARRIER __asm__ volatile("" ::: "memory") /* GCC does not know that tiles are loaded from memory */
 
 /* Linux saves the tiles of a process only if asked to: ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA. */
@@ -345,7 +341,7 @@ static void tiled_row(const Plan *plan, Row row, Row next, bf16 *out, float *sum
             sums[start + i] = top + logf(sum);
             inv[i] = (plan->drop ? plan->scale : 1.0f) / sum;
         }
-        tile_product(os, dp, p, Kp, vs, dp, sides(n), dp, wide, 0);
+        tile_product(os, dp, p, Kp, vs, dp, whole(n), dp, wide, 0);
         for (int64_t i = 0; i < n; i++) put(out + (start + i) * out_step, os + i * dp, d, inv[i]);
     }
     free(x);
@@ -381,7 +377,7 @@ static void tiled_row_back(const Plan *plan, Row row, Row next, bf16 *dq, bf16 *
         int add = start > 0 || plan->causal;
         take(qs, dp, high, row.q + start * q_step, q_step, n, d);
         take(gs, dp, high, row.g + start * g_step, g_step, n, d);
-        for (int64_t s = 0; s < high; s += SCORED) {
+        for (int64_t s = 0; s < n; s += SCORED) {
             tile_product(x, step, qs + s * dp, dp, kt, Kp, SCORED, wide, dp, 0);
             tile_product(u, step, gs + s * dp, dp, vt, Kp, SCORED, wide, dp, 0);
             for (int64_t i = s; i < s + SCORED; i += 2) {
@@ -400,9 +396,13 @@ static void tiled_row_back(const Plan *plan, Row row, Row next, bf16 *dq, bf16 *
                            u + (i - s) * step, step, wide, plan, of, less);
             }
             int64_t m = n - s < SCORED ? n - s : SCORED;
-            if (dbias && m > 0)
+            if (dbias)
                 sum_diagonals(dbias + plan->far - 1 - start - s, u, step, wide, m,
                               plan->causal && start + s + m < K ? start + s + m : K);
+        }
+        if (whole(n) < high) {
+            memset(p + whole(n) / 2 * Kp, 0, (size_t)(LANES / 2 * Kp) * 4);
+            memset(ds_pairs + whole(n) / 2 * Kp, 0, (size_t)(LANES / 2 * Kp) * 4);
         }
         pair(pairs, gs, dp, high);
         turn(gt, pairs, high / 2, dp);
@@ -410,7 +410,7 @@ static void tiled_row_back(const Plan *plan, Row row, Row next, bf16 *dq, bf16 *
         pair(pairs, qs, dp, high);
         turn(qt, pairs, high / 2, dp);
         tile_product(dkt, Kp, qt, high, ds_pairs, Kp, dp, wide, high, add);
-        tile_product(dqs, dp, ds, Kp, ks, dp, high, dp, wide, 0);
+        tile_product(dqs, dp, ds, Kp, ks, dp, whole(n), dp, wide, 0);
         for (int64_t i = 0; i < n; i++) put(dq + (start + i) * q_step, dqs + i * dp, d, 1.0f);
     }
     for (int64_t j = 0; j < K; j += 16) { /* dqs has room for both */
