@@ -1,4 +1,4 @@
-"""The compiled kernels: `kernels.c` and what it includes, built once a machine by its C compiler, called through ctypes.
+"""The compiled kernels: `kernels.c` and `tiles.h`, built once a machine by its C compiler, called through ctypes.
 
 Floor 4. Without a compiler there are none, and the families take transformers' own layers.
 """

@@ -1,13 +1,14 @@
-/* Attention in bf16 by AMX, the matrix unit of newer x86 servers: what ATTENTION of kernels.c does, its products by tiles.
+/* Attention in bf16 by AMX, the matrix unit of some x86 processors: ATTENTION of kernels.c, its products by tiles.
 
    A tile is 16 rows of 64 bytes. _tile_dpbf16ps multiplies 16 rows of 32 bf16 with 32 x 16 whose rows stand in pairs (a
-   word holds an element of row 2 t and the one below it), and adds to 16 x 16 floats. So the scores, the sums and the
-   statistics are fp32; what is rounded to bf16 for a product are the weights and their gradients. Products cost little
-   then, and the element-wise passes between them are what counts: they are written for vectors of 16.
+   word holds an element of row 2 t and the one below it), and adds to 16 x 16 floats. So scores, sums and statistics
+   are fp32; weights and the gradients of scores are rounded to bf16 for their products. Products cost little then: what
+   counts is the element-wise work between them, which is written for vectors of 16, and the way to memory.
 
-   Rows of keys, blocks of queries and heads are filled up to multiples of SIDE with zeros, in memory of the thread. */
+   Keys, queries and heads are filled up to multiples of SIDE with zeros, in memory of the thread. */
 
-#if defined(__linux__) && defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(__linux__) && defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AVX512BF16__) \
+    && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 
 #include <immintrin.h>
 #include <sys/syscall.h>
@@ -78,7 +79,8 @@ static void tile_product(float *C, int64_t ldc, const bf16 *A, int64_t lda, cons
 
 /* -- layouts ------------------------------------------------------------------------------------------------------ */
 
-static inline uint32_t lanes(int64_t n) { return n >= 32 ? ~0u : n > 0 ? (1u << n) - 1 : 0; } /* the first n as a mask */
+/* The first n lanes as a mask. */
+static inline uint32_t lanes(int64_t n) { return n >= 32 ? ~0u : n > 0 ? (1u << n) - 1 : 0; }
 
 /* n rows of d elements, `step` apart, as `all` rows of `wide`; 0 beyond them. */
 static void take(bf16 *to, int64_t wide, int64_t all, const bf16 *from, int64_t step, int64_t n, int64_t d) {
@@ -106,7 +108,7 @@ static void pair(uint32_t *to, const bf16 *from, int64_t wide, int64_t n) {
         }
 }
 
-/* 16 x 16 words turned: in step s, what stands in a bit s of the row's number changes places with that of the lane's. */
+/* 16 x 16 words turned, a bit of row's and lane's numbers a step: what differs in it changes places. */
 static void turn_tile(void *to, int64_t ldt, const void *from, int64_t ldf) {
     __m512i rows[16], lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
 #pragma GCC unroll 16
@@ -198,7 +200,7 @@ static inline __mmask16 kept_lanes(const Plan *plan, uint32_t place) {
     return _mm512_cmpge_epu32_mask(x, _mm512_set1_epi32((int)plan->drop));
 }
 
-/* p = dropout(exp(x + bias - top)) but for its factor, 0 from the last key seen to `wide`; returns the sum before dropout. */
+/* p = dropout(exp(x + bias - top)) but for its factor, 0 beyond the last key seen; returns the sum before dropout. */
 static float weigh(bf16 *p, float *x, int64_t wide, const Plan *plan, Query of, float *top) {
     __m512 tops = _mm512_set1_ps(-INFINITY), sums = _mm512_setzero_ps();
     for (int64_t j = 0; j < of.seen; j += LANES) {
@@ -281,7 +283,8 @@ static void weigh_back(uint32_t *p, bf16 *ds, uint32_t *ds_pairs, int64_t Kp, fl
 /* sum[c] += the sum over n rows i of u[i][c + i], for c from 1 - n to K - 1; beyond `wide` u is made 0. */
 static void sum_diagonals(float *sum, float *u, int64_t step, int64_t wide, int64_t n, int64_t K) {
     for (int64_t i = -1; i < n; i++)
-        for (int64_t c = i < 0 ? step - SIDE : wide; c < step; c += LANES) _mm512_storeu_ps(u + i * step + c, _mm512_setzero_ps());
+        for (int64_t c = i < 0 ? step - SIDE : wide; c < step; c += LANES)
+            _mm512_storeu_ps(u + i * step + c, _mm512_setzero_ps());
     for (int64_t c = 1 - n; c < K; c += LANES) {
         __mmask16 in = (__mmask16)lanes(K - c);
         __m512 total = _mm512_maskz_loadu_ps(in, sum + c);
@@ -297,8 +300,8 @@ static inline int64_t width(const Plan *plan, int64_t end, int64_t K) {
     return sides(plan->causal && end < K ? end : K);
 }
 
-/* Position i of a row, if there is one, is read or written soon. Positions stand far apart, in memory that other rows have
-   driven from the cache, and the processor foresees nothing: to wait for them took half of the time. */
+/* Position i of a row, if there is one, is read or written soon. Positions stand far apart, and the processor does not
+   foresee them. */
 static inline void soon_read(const bf16 *from, int64_t step, int64_t i, int64_t n, int64_t d) {
     if (i < n)
         for (int64_t c = 0; c < d; c += 32) __builtin_prefetch(from + i * step + c, 0, 2);
@@ -316,9 +319,13 @@ static inline void soon(const Plan *plan, Row next, int64_t i) {
     if (next.g) soon_read(next.g, plan->h * plan->d, i, next.Q, plan->d);
 }
 
+/* One head of one row; the next one is fetched meanwhile. */
 static void tiled_row(const Plan *plan, Row row, Row next, bf16 *out, float *sums) {
     int64_t d = plan->d, dp = sides(d), Kp = sides(row.K), step = Kp + SIDE, out_step = plan->h * d;
-    float *x = aligned_alloc(64, (size_t)((SCORED * step + QUERIES * dp) * 4 + 3 * Kp * dp * 2 + QUERIES * (dp + Kp) * 2));
+    size_t size = (size_t)(SCORED * step + QUERIES * dp) * 4     /* floats */
+                  + (size_t)(2 * Kp * dp) * 2                    /* pairs */
+                  + (size_t)(Kp * dp + QUERIES * (dp + Kp)) * 2; /* bf16 */
+    float *x = aligned_alloc(64, size);
     float *os = x + SCORED * step;
     uint32_t *kt = (uint32_t *)(os + QUERIES * dp), *vs = kt + Kp * dp / 2;
     bf16 *rows = (bf16 *)(vs + Kp * dp / 2), *qs = rows + Kp * dp, *p = qs + QUERIES * dp;
@@ -400,7 +407,7 @@ static void tiled_row_back(const Plan *plan, Row row, Row next, bf16 *dq, bf16 *
                 sum_diagonals(dbias + plan->far - 1 - start - s, u, step, wide, m,
                               plan->causal && start + s + m < K ? start + s + m : K);
         }
-        if (whole(n) < high) {
+        if (whole(n) < high) { /* queries that are not there, of whom nothing was computed */
             memset(p + whole(n) / 2 * Kp, 0, (size_t)(LANES / 2 * Kp) * 4);
             memset(ds_pairs + whole(n) / 2 * Kp, 0, (size_t)(LANES / 2 * Kp) * 4);
         }
