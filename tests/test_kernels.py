@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,19 @@ def test_they_are_built_once_into_a_folder_of_the_users_own(cache: Path) -> None
     before = library.stat().st_mtime_ns
     kernels.compiled.cache_clear()
     assert kernels.compiled() is not None and library.stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(not HAVE, reason="no C compiler")
+def test_a_changed_source_is_built_anew(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "sources"
+    shutil.copytree(kernels.SOURCE.parent, folder)
+    monkeypatch.setattr(kernels, "SOURCE", folder / kernels.SOURCE.name)
+    for changed, built in ((None, 1), ("kernels.c", 2), ("tiles.h", 3)):
+        if changed:
+            with (folder / changed).open("a") as file:
+                file.write("/* changed */\n")
+        kernels.compiled.cache_clear()
+        assert kernels.compiled() is not None and len(list(cache.iterdir())) == built
 
 
 @pytest.mark.parametrize("why", ["no compiler", "a compiler that fails", "switched off", "a cache that cannot be made"])

@@ -109,6 +109,47 @@ def test_cross_attention_is_pytorchs(dtype: torch.dtype) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("size", [24, 32, 64, 128])
+@pytest.mark.parametrize("causal", [False, True])
+def test_in_bf16_attention_errs_no_more_than_pytorchs(size: int, causal: bool) -> None:
+    """Than under autocast: root mean square errors; rows of less than a block, of several and of a part of one."""
+    torch.manual_seed(6)
+    heads, lengths = 2, (150, 64, 33, 9)
+    x = (torch.randn(sum(lengths), 3 * heads * size) / size**0.25).bfloat16()
+    bias = torch.randn(heads, 2 * max(lengths) - 1)
+    direction = torch.randn(sum(lengths), heads * size).bfloat16()
+
+    def ours(x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return ops.self_attend(x, bias, Spans.of(lengths), heads=heads, causal=causal, drop=Drop())
+
+    def pytorchs(x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=x.dtype == torch.bfloat16):
+            return attention(*x.tensor_split(3, 1), bias, lengths, lengths, heads, causal)
+
+    found = []
+    for way, one, two in ((ours, x, bias), (pytorchs, x, bias), (pytorchs, x.double(), bias.double())):
+        leaves = one.clone().requires_grad_(), two.clone().requires_grad_()
+        out = way(*leaves)
+        found.append((out.detach(), *torch.autograd.grad(out, leaves, direction.to(out.dtype))))
+    for one, other, exact in zip(*found, strict=True):
+        assert (one.double() - exact).norm() <= (other.double() - exact).norm()
+
+
+def test_precisions_drop_the_same_weights() -> None:
+    torch.manual_seed(7)
+    lengths, drop = (100, 7, 64), Drop(0.3, 11)
+    qkv, bias = torch.randn(sum(lengths), 192).bfloat16(), torch.randn(2, 2 * max(lengths) - 1)
+    found = []
+    for dtype in TOLERANCE:
+        x, b = qkv.to(dtype).requires_grad_(), bias.clone().requires_grad_()
+        out = ops.self_attend(x, b, Spans.of(lengths), heads=2, causal=True, drop=drop)
+        out.float().square().sum().backward()
+        found.append((out, x.grad, b.grad))
+    for exact, rounded in zip(*found, strict=True):
+        assert exact is not None and rounded is not None
+        assert (exact - rounded.float()).norm() < 1e-2 * exact.norm()
+
+
 def test_what_stands_after_the_last_row_is_zero_and_unseen() -> None:
     qkv = torch.randn(sum(LENGTHS) + 9, 48)
     bias = torch.randn(2, 2 * max(LENGTHS) - 1)
@@ -176,20 +217,22 @@ def test_attention_drops_weights_by_its_share() -> None:
     assert torch.allclose(whole, torch.ones_like(whole), atol=1e-5)
 
 
-def test_threads_change_no_bit() -> None:
-    qkv, bias = torch.randn(sum(LENGTHS), 72), torch.randn(3, 2 * max(LENGTHS) - 1)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_threads_change_no_bit(dtype: torch.dtype) -> None:
+    lengths = (*LENGTHS, 150, 70)
+    qkv, bias = torch.randn(sum(lengths), 72).to(dtype), torch.randn(3, 2 * max(lengths) - 1)
     before, found = torch.get_num_threads(), []
     try:
-        for threads in (1, 2):
+        for threads in (1, 2, 2):
             torch.set_num_threads(threads)
             x, b = qkv.clone().requires_grad_(), bias.clone().requires_grad_()
-            out = ops.self_attend(x, b, Spans.of(LENGTHS), heads=3, causal=False, drop=Drop(0.2, 5))
+            out = ops.self_attend(x, b, Spans.of(lengths), heads=3, causal=False, drop=Drop(0.2, 5))
             out = ops.norm(out, torch.ones(24), 1e-6)
             out.square().sum().backward()
             found.append((out.detach(), x.grad, b.grad))
     finally:
         torch.set_num_threads(before)
-    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+    assert all(torch.equal(*pair) for other in found[1:] for pair in zip(found[0], other, strict=True))
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
@@ -202,6 +245,10 @@ def test_what_is_not_a_number_stays_one(dtype: torch.dtype) -> None:
     assert ops.add_dropped(x, x, Drop(0.1, 3)).isnan().any()
     out = ops.self_attend(x, None, spans, heads=1, causal=False, drop=Drop())
     assert out[1:8].isnan().any() and not out[:1].isnan().any() and not out[8:].isnan().any()
+    leaf = x.clone().requires_grad_()
+    ops.self_attend(leaf, None, spans, heads=1, causal=False, drop=Drop()).sum().backward()
+    assert leaf.grad is not None
+    assert leaf.grad[1:8].isnan().any() and not leaf.grad[:1].isnan().any() and not leaf.grad[8:].isnan().any()
 
 
 def test_noise_differs_by_place_and_follows_the_seed() -> None:

@@ -263,6 +263,8 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
     return sum;
 }
 
+#include "tiles.h" /* TILED_float, TILED_bf16: true where attention was done by tiles */
+
 /* Attention over rows of unlike lengths that lie one after the other: out = dropout(softmax(q k^T + bias)) v.
 
    q, k, v have a row a position, of q_step and kv_step elements, in which h heads of d stand side by side; out is
@@ -273,6 +275,7 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
     void attend_##NAME(const T *q, const T *k, const T *v, T *out, float *sums, const float *bias,                     \
                        const int64_t *q_from, const int64_t *k_from, int64_t R, int64_t h, int64_t d, int64_t q_step,  \
                        int64_t kv_step, int64_t far, int64_t causal, int64_t seed, int64_t drop, float scale) {        \
+        if (TILED_##NAME(tiled(PLAN(0), out, sums))) return;                                                           \
         int64_t dp = whole(d), M = q_from[R];                                                                          \
         _Pragma("omp parallel for schedule(dynamic)") for (int64_t task = 0; task < R * h; task++) {                   \
             int64_t r = task / h, head = task % h, first = q_from[r], Q = q_from[r + 1] - first;                       \
@@ -317,6 +320,7 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
                             const float *bias, float *dbias, const int64_t *q_from, const int64_t *k_from, int64_t R,  \
                             int64_t h, int64_t d, int64_t q_step, int64_t kv_step, int64_t far, int64_t causal,        \
                             int64_t parts, int64_t seed, int64_t drop, float scale) {                                  \
+        if (TILED_##NAME(tiled_back(PLAN(g), parts, dq, dk, dv, sums, dbias))) return;                                 \
         int64_t dp = whole(d), M = q_from[R], wide = 2 * far - 1;                                                      \
         _Pragma("omp parallel for schedule(dynamic)") for (int64_t task = 0; task < parts * h; task++) {               \
             int64_t part = task / h, head = task % h;                                                                  \

@@ -1,4 +1,4 @@
-"""The compiled kernels: `kernels.c`, built once a machine by its C compiler, called through ctypes.
+"""The compiled kernels: `kernels.c` and `tiles.h`, built once a machine by its C compiler, called through ctypes.
 
 Floor 4. Without a compiler there are none, and the families take transformers' own layers.
 """
@@ -76,12 +76,13 @@ def _build(compiler: str, library: Path) -> bool:
 
 
 def _digest(compiler: str) -> str:
-    """Return what a build depends on: the source, the compiler, and what the processor can do."""
+    """Return what a build depends on: the sources, the compiler, and what the processor can do."""
     version = subprocess.run([compiler, "--version"], capture_output=True, timeout=20, check=False).stdout
     processor = Path("/proc/cpuinfo")
     lines = processor.read_text().splitlines() if processor.exists() else []
     can = next(
         (line for line in lines if line.startswith(("flags", "Features"))), torch.backends.cpu.get_cpu_capability()
     )
-    parts = (SOURCE.read_bytes(), version, can.encode(), " ".join(FLAGS).encode())
+    sources = (path.read_bytes() for path in sorted(SOURCE.parent.glob("*.[ch]")))
+    parts = (*sources, version, can.encode(), " ".join(FLAGS).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
