@@ -5,7 +5,7 @@ targets together) and fine-tuned on seven tasks of GLUE; the control is fine-tun
 ``--folder`` and not done again, a run that was stopped goes on: the systems may be run one by one. Prints a Markdown
 table and writes ``results.json``.
 
-    python tests/bench_objectives.py --shape DIR [--systems span-3,none] [--tokens 5000000] [--finetune-tokens 3000000]
+    python -m tests.bench_objectives --shape DIR [--systems span-3,none] [--tokens 5000000] [--finetune-tokens 3000000]
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from bench_pretraining import Say
-
 from t2t import runs
 from t2t.config import Config
 from t2t.train import resume, train
+from tests.bench_pretraining import Say
 
 SYSTEMS: dict[str, dict[str, Any]] = {
     "none": {},
