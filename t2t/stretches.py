@@ -153,7 +153,8 @@ def _read(own: Corpus, *, tokens: Tokens, raw: int, alone: bool, notes: list[str
     counts = file.counts
     unknown = f", {counts.unknown:,} of them unknown" if counts.unknown else ""
     size = f"{counts.bytes / counts.tokens:.2f} bytes a token"
-    notes.append(f"{own.name}: {counts.documents:,} documents, {counts.tokens:,} tokens{unknown}, {size}")
+    name = own.origin.where if own.origin and own.origin.kind == "sample" else own.name
+    notes.append(f"{name}: {counts.documents:,} documents, {counts.tokens:,} tokens{unknown}, {size}")
     if counts.tokens < raw:
         raise DataError(f"the corpus has {counts.tokens:,} tokens, a stretch {raw:,}", where=own.name,
                         fix="Give more text, or lower --max-input.", code="D04")  # fmt: skip
