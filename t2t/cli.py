@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from t2t.cli_ls import ls
-from t2t.cli_options import JSON, PLAIN, SOURCE, settings_of
+from t2t.cli_options import JSON, PLAIN, SOURCE, joined_settings
 from t2t.cli_prompt import prompt
 from t2t.cli_show import show_comparison, show_report
 from t2t.cli_train import distill_, pet, pretrain, resume, train
@@ -87,7 +87,7 @@ def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **o
 
     options["task"] = options.pop("task_")
     options["eval_limit"] = options.pop("limit")
-    settings = settings_of(options, None, given)
+    settings = joined_settings(options, None, given)
     folder = evaluate_model(model, settings, watch=obj["screen"])
     from t2t.report import read, render
 

@@ -13,7 +13,7 @@ import click
 
 from t2t.errors import UsageError
 
-__all__ = ["FRESH", "JSON", "PLAIN", "SOURCE", "config_options", "settings_of"]
+__all__ = ["FRESH", "JSON", "PLAIN", "SOURCE", "config_options", "joined_settings"]
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 PLAIN = click.option("--plain", is_flag=True, default=None, help="Without what is hand-written for speed.")
@@ -70,7 +70,7 @@ def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def settings_of(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
+def joined_settings(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
     """Join a configuration file, ``--set`` and options; the later ones win."""
     from t2t import strict_yaml
     from t2t.config import parse_setting

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from t2t.cli_options import FRESH, PLAIN, config_options, settings_of
+from t2t.cli_options import FRESH, PLAIN, config_options, joined_settings
 from t2t.cli_show import show_comparison, show_run
 from t2t.errors import UsageError, visible
 from t2t.screen import show
@@ -28,7 +28,7 @@ DEFAULT_CORPUS = "corpora/wiki_en"
 
 def _training(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
     """Return the settings of a run that trains; one epoch unless they say for how long."""
-    settings = settings_of(options, config_file, given)
+    settings = joined_settings(options, config_file, given)
     if not any(settings.get(k) for k in ("mix", "task")):
         raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
     if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
@@ -161,7 +161,7 @@ def pretrain(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_r
     if len(models) > 1:
         raise UsageError("one model is pretrained at a time", fix="Give one --model.")
     options |= {"model": models[0] if models else None, "corpus": list(options["corpus"]) or None}
-    settings = settings_of(options, config_file, given)
+    settings = joined_settings(options, config_file, given)
     if settings.get("objective") in ENCODER_OBJECTIVES:
         settings = _of_encoder(settings)
     elif not settings.get("corpus"):

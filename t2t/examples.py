@@ -195,7 +195,10 @@ class Examples(Sequence[Example]):
     def __getitem__(self, index: int | slice) -> Example | list[Example]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
+        return self._one(range(len(self))[index])
+
+    def _one(self, index: int) -> Example:
+        """Return the example at an index from 0 on."""
         if self.sample is None:
             place, which = divmod(index, len(self._layouts))
         else:

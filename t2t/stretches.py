@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -57,14 +57,8 @@ class Stretches(Examples):
     def __len__(self) -> int:
         return len(self._taken)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+    def _one(self, index: int) -> Example:
         """Return the example of a stretch at its first visit."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
         return Example(f"{self.task.name}:{self.split}:{self._taken[index]}", self.task.name, "", (), "")
 
     @property

@@ -11,15 +11,11 @@ table and writes ``results.json``.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-from t2t import runs
-from t2t.config import Config
-from t2t.train import resume, train
-from tests.bench_pretraining import Say
+from tests.bench_pretraining import done, measure_all
 
 SYSTEMS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -34,25 +30,15 @@ SYSTEMS: dict[str, dict[str, Any]] = {
 TASKS = ("glue/cola", "glue/sst2", "glue/mrpc", "glue/stsb", "glue/rte", "glue/qnli", "glue/mnli")
 
 
-def done(out: Path, **settings: Any) -> dict[str, Any]:
-    """Return the report of a run; it is made, or gone on with, where it is not there yet."""
-    if not (out / "report.json").exists():
-        if (out / "run.yaml").exists():
-            resume(out, watch=Say())
-        else:
-            train(Config(out=str(out), save_every=200, keep=1, **settings), watch=Say())
-    found: dict[str, Any] = runs.read_json(out / "report.json")
-    return found
-
-
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Pretrain and fine-tune one system; return what came out and what it cost."""
     model, row = options.shape, {"system": name, "tokens": 0, "bits a byte": None}
-    usual = {"batch_tokens": options.batch_tokens, "source": options.source, "seed": options.seed}
+    usual = {"batch_tokens": options.batch_tokens, "source": options.source, "seed": options.seed, "max_input": 512}
     if SYSTEMS[name]:
         report = done(
             options.folder / f"{name}-pretrained", corpus=tuple(options.corpus.split(",")), model=model, fresh=True,
-            steps=max(1, options.tokens // options.batch_tokens), max_input=options.length, **SYSTEMS[name], **usual,
+            steps=max(1, options.tokens // options.batch_tokens), **SYSTEMS[name],
+            **{**usual, "max_input": options.length},
         )  # fmt: skip
         held = list(report["held_out"].values())
         row |= {"tokens": report["cost"]["train_tokens"],
@@ -114,13 +100,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("bench_objectives"))
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
-    file = options.folder / "results.json"
-    rows = {row["system"]: row for row in json.loads(file.read_text())} if file.exists() else {}
-    for name in options.systems.split(","):
-        print(f"{name} …", flush=True)
-        rows[name] = measured(name, options)
-        file.write_text(json.dumps([rows[one] for one in SYSTEMS if one in rows], indent=1) + "\n")
-        print(table([rows[one] for one in SYSTEMS if one in rows]), flush=True)
+    measure_all(options, SYSTEMS, lambda name: measured(name, options), table)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def done(out: Path, **settings: Any) -> dict[str, Any]:
         if (out / "run.yaml").exists():
             resume(out, watch=Say())
         else:
-            train(Config(out=str(out), save_every=100, max_input=LONGEST, **settings), watch=Say())
+            train(Config(**{"out": str(out), "save_every": 100, "max_input": LONGEST, **settings}), watch=Say())
     found: dict[str, Any] = runs.read_json(out / "report.json")
     return found
 
@@ -155,6 +155,23 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def measure_all(
+    options: argparse.Namespace,
+    systems: Mapping[str, Any],
+    measured: Callable[[str], dict[str, Any]],
+    table: Callable[[list[dict[str, Any]]], str],
+) -> None:
+    """Measure the systems asked for; keep, and print, those that are done so far after each."""
+    file = options.folder / "results.json"
+    rows = {row["system"]: row for row in json.loads(file.read_text())} if file.exists() else {}
+    for name in options.systems.split(","):
+        print(f"{name} …", flush=True)
+        rows[name] = measured(name)
+        done_so_far = [rows[one] for one in systems if one in rows]
+        file.write_text(json.dumps(done_so_far, indent=1) + "\n")
+        print(table(done_so_far), flush=True)
+
+
 def main() -> None:
     """Measure the systems asked for; print those that are done so far after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,13 +188,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("bench_pretraining"))
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
-    file = options.folder / "results.json"
-    rows = {row["system"]: row for row in json.loads(file.read_text())} if file.exists() else {}
-    for name in options.systems.split(","):
-        print(f"{name} …", flush=True)
-        rows[name] = measured(name, options.folder, options)
-        file.write_text(json.dumps([rows[one] for one in SYSTEMS if one in rows], indent=1) + "\n")
-        print(table([rows[one] for one in SYSTEMS if one in rows]), flush=True)
+    measure_all(options, SYSTEMS, lambda name: measured(name, options.folder, options), table)
 
 
 if __name__ == "__main__":
