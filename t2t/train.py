@@ -452,7 +452,8 @@ def _batches(run: Run) -> Iterator[list[Example]]:
                 state.drawn[name] += 1
             egs = [run.sets.train[name][int(i)] for name, i in zip(names, window.examples[picked], strict=True)]
             egs = [replace(eg, visit=state.step) if eg.task in run.sets.corpora else eg for eg in egs]
-            read, written = np.array(run.model.sizes(egs)).sum(0)
+            # Rows have the sizes they had; what an objective makes of text may differ from visit to visit.
+            read, written = (np.array(run.model.sizes(egs)) if run.sets.corpora else sizes[picked]).sum(0)
             state.input_tokens, state.target_tokens = state.input_tokens + int(read), state.target_tokens + int(written)
             uids = "\n".join(eg.uid for eg in egs)
             state.order = hashlib.sha256((state.order + uids).encode()).hexdigest()
