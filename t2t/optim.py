@@ -10,7 +10,8 @@ small and our own. A schedule is a pure function of the step and the progress of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,18 @@ def rate(schedule: str, *, step: int, progress: float, warmup: int) -> float:
     return ramp * SCHEDULES[schedule](step, min(progress, 1.0), warmup)
 
 
+@contextmanager
+def _sized(groups: list[dict[str, Any]]) -> Iterator[None]:
+    """Multiply each group's rate by max(1e-3, root mean square of its one tensor) for the time of a step."""
+    base = [group["lr"] for group in groups]
+    for group in groups:
+        (weight,) = group["params"]
+        group["lr"] = group["lr"] * max(1e-3, float(weight.float().square().mean().sqrt()))
+    yield
+    for group, lr in zip(groups, base, strict=True):
+        group["lr"] = lr
+
+
 class RmsAdamW(torch.optim.AdamW):
     """AdamW whose step on each tensor is scaled by max(1e-3, root mean square of the tensor), as Adafactor's is.
 
@@ -54,17 +67,52 @@ class RmsAdamW(torch.optim.AdamW):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """Take one step, with one parameter group a tensor so that each has its own rate."""
-        base = [group["lr"] for group in self.param_groups]
-        for group in self.param_groups:
-            (weight,) = group["params"]
-            group["lr"] = group["lr"] * max(1e-3, float(weight.float().square().mean().sqrt()))
-        loss = super().step(closure)
-        for group, lr in zip(self.param_groups, base, strict=True):
-            group["lr"] = lr
+        with _sized(self.param_groups):
+            return super().step(closure)
+
+
+class RmsMuon(torch.optim.Optimizer):
+    """Muon for matrices and :class:`RmsAdamW` for the rest, every step scaled by the size of the weights.
+
+    Muon's step on a matrix is its momentum made orthogonal (Jordan et al. 2024); as large as AdamW's where it is
+    multiplied by 0.2 sqrt(longer side) (Liu et al. 2025, Muon is scalable, equation 4), so that ``lr`` means the same
+    for both. ``groups`` with ``muon`` true hold the matrices. Both parts share this optimiser's groups and state.
+    """
+
+    def __init__(self, groups: list[dict[str, Any]], lr: float) -> None:
+        self.parts: list[torch.optim.Optimizer] = []
+        super().__init__(groups, {"lr": lr, "weight_decay": 0.0})
+        if matrices := [group for group in self.param_groups if group["muon"]]:
+            self.parts.append(torch.optim.Muon(matrices, lr=lr, adjust_lr_fn="match_rms_adamw"))
+        if others := [group for group in self.param_groups if not group["muon"]]:
+            self.parts.append(torch.optim.AdamW(others, lr=lr, fused=True))
+        self._share()
+
+    def _share(self) -> None:
+        """Let the parts work on the groups and the state of the whole."""
+        for part in self.parts:
+            own = isinstance(part, torch.optim.Muon)
+            part.param_groups = [group for group in self.param_groups if group["muon"] == own]
+            part.state = self.state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load the state of the whole."""
+        super().load_state_dict(state_dict)
+        self._share()
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """Take one step, with one parameter group a tensor so that each has its own rate."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        with _sized(self.param_groups):
+            for part in self.parts:
+                part.step()
         return loss
 
 
 Named = list[tuple[str, torch.nn.Parameter]]
+# Parts of the names of matrices with a vector for each token, position, distance or label.
+TABLES = ("shared", "embed", "relative_attention_bias", "head", "classifier", "wte", "wpe")
 
 
 def _adamw(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
@@ -72,8 +120,17 @@ def _adamw(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
 
 
 def _rms_adamw(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
-    each = [{**group, "params": [p]} for group in groups for p in group["params"]]
+    each = [{**group, "params": [named]} for group in groups for named in group["params"]]
     return RmsAdamW(each, lr=lr, fused=True)
+
+
+def _muon(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
+    """Return Muon over the matrices of the layers; tables and output layers, a vector a row, are AdamW's."""
+    each = [
+        {**group, "params": [(name, p)], "muon": p.ndim == 2 and not any(table in name for table in TABLES)}
+        for group in groups for name, p in group["params"]
+    ]  # fmt: skip
+    return RmsMuon(each, lr=lr)
 
 
 def _adafactor(groups: list[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
@@ -88,9 +145,9 @@ def _groups(named: Named, decay: float, scales: Mapping[str, float]) -> list[dic
 
     Biases and norms (tensors of one dimension) are not decayed.
     """
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    groups: dict[tuple[float, float], Named] = {}
     for name, p in named:
-        groups.setdefault((decay if p.ndim > 1 else 0.0, scales.get(name, 1.0)), []).append(p)
+        groups.setdefault((decay if p.ndim > 1 else 0.0, scales.get(name, 1.0)), []).append((name, p))
     return [{"params": ps, "weight_decay": own, "scale": scale} for (own, scale), ps in groups.items()]
 
 
@@ -99,6 +156,7 @@ RECIPES: dict[str, tuple[float, str, int]] = {
     "adafactor": (1e-3, "constant", 0),  # T5's fine-tuning: Raffel et al. 2020, section 3.1.2
     "adamw": (3e-4, "linear", 100),
     "rms_adamw": (1e-2, "cosine", 50),  # training from scratch: Nawrot 2023, section 3
+    "muon": (1e-2, "cosine", 50),  # our own measurement (docs/pretraining.md)
 }
 
 
@@ -151,6 +209,7 @@ def settle(config: Config, *, fresh: bool, family: str = "seq2seq") -> Config:
 OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], float], torch.optim.Optimizer]] = {
     "adamw": _adamw,
     "rms_adamw": _rms_adamw,
+    "muon": _muon,
     "adafactor": _adafactor,
 }
 
