@@ -1,7 +1,8 @@
 """Optimisers and learning-rate schedules.
 
-Floor 3. AdamW and Adafactor are PyTorch's and transformers'; AdamW with updates scaled by the size of the weights is
-small and our own. A schedule is a pure function of the step and the progress of the run, so it has no state to save.
+Floor 3. AdamW, Muon and Adafactor are PyTorch's and transformers'; what scales the updates of the first two by the size
+of the weights is small and our own. A schedule is a pure function of the step and the progress of the run, so it has
+no state to save.
 
 >>> rate("linear", step=5, progress=0.5, warmup=0)
 0.5
@@ -20,7 +21,7 @@ import torch
 from t2t.config import Config
 from t2t.errors import UsageError, did_you_mean
 
-__all__ = ["OPTIMIZERS", "RECIPES", "SCHEDULES", "RmsAdamW", "optimizer", "rate", "settle"]
+__all__ = ["OPTIMIZERS", "RECIPES", "SCHEDULES", "RmsAdamW", "RmsMuon", "optimizer", "rate", "settle"]
 
 SCHEDULES: dict[str, Callable[[int, float, int], float]] = {
     "constant": lambda step, progress, warmup: 1.0,
@@ -156,7 +157,7 @@ RECIPES: dict[str, tuple[float, str, int]] = {
     "adafactor": (1e-3, "constant", 0),  # T5's fine-tuning: Raffel et al. 2020, section 3.1.2
     "adamw": (3e-4, "linear", 100),
     "rms_adamw": (1e-2, "cosine", 50),  # training from scratch: Nawrot 2023, section 3
-    "muon": (1e-2, "cosine", 50),  # our own measurement (docs/pretraining.md)
+    "muon": (2e-2, "cosine", 50),  # measured: docs/pretraining.md
 }
 
 

@@ -37,7 +37,8 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     if SYSTEMS[name]:
         report = done(
             options.folder / f"{name}-pretrained", corpus=tuple(options.corpus.split(",")), model=model, fresh=True,
-            steps=max(1, options.tokens // options.batch_tokens), **SYSTEMS[name],
+            steps=max(1, options.tokens // options.batch_tokens), optimizer=options.optimizer,
+            learning_rate=options.learning_rate, **SYSTEMS[name],
             **{**usual, "max_input": options.length},
         )  # fmt: skip
         held = list(report["held_out"].values())
@@ -91,7 +92,9 @@ def main() -> None:
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument("--tokens", type=int, default=5_000_000)
     parser.add_argument("--finetune-tokens", type=int, default=3_000_000)
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--batch-tokens", type=int, default=1024, help="of a step of pretraining")
+    parser.add_argument("--optimizer", default="rms_adamw", help="of pretraining")
+    parser.add_argument("--learning-rate", type=float, default=3e-2, help="of pretraining")
     parser.add_argument("--finetune-batch", type=int, default=1024)
     parser.add_argument("--rates", default="1e-2", help="of fine-tuning, for rms_adamw; the best average counts")
     parser.add_argument("--length", type=int, default=256, help="tokens of an input in pretraining")

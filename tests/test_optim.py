@@ -115,8 +115,47 @@ def test_rms_adamw_equals_the_update_written_out() -> None:
     assert {group["lr"] for group in step.param_groups} == {lr}
 
 
+def test_muon_makes_the_step_on_a_matrix_orthogonal_and_sized_by_the_weights() -> None:
+    lr, some = 0.02, net()
+    step = optimizer("muon", some.named_parameters(), lr=lr, decay=0.0)
+    before = {name: p.detach().double() for name, p in copy.deepcopy(some).named_parameters()}
+    take(some, step, 0)  # after one step the momentum is the gradient, but for a factor
+    for name, p in some.named_parameters():
+        if p.ndim == 2:
+            left, sizes, right = torch.linalg.svd(p.grad.double(), full_matrices=False)
+            wanted = sizes / sizes.square().sum().sqrt()
+            for _ in range(5):  # Jordan et al. 2024: a polynomial of the singular values, which brings them to about 1
+                wanted = 3.4445 * wanted - 4.775 * wanted**3 + 2.0315 * wanted**5
+            taken = (before[name] - p.detach()) / (lr * before[name].square().mean().sqrt())
+            along = left.T @ (taken / (0.2 * math.sqrt(max(p.shape)))) @ right.T
+            some_size = sizes > 1e-3 * sizes.max()  # the layer norm takes one direction away: noise is left there
+            assert sizes[some_size].max() > 1.5 * sizes[some_size].min(), "it is orthogonal already: nothing is shown"
+            along, wanted = along[some_size][:, some_size], wanted[some_size]
+            assert torch.allclose(along, torch.diag(wanted), atol=0.03), (name, along, wanted)
+    assert {group["lr"] for group in step.param_groups} == {lr}
+
+
+def test_muon_takes_vectors_and_tables_as_rms_adamw_does() -> None:
+    class Table(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shared, self.scale = torch.nn.Embedding(7, 5), torch.nn.Parameter(torch.ones(5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.shared(x.abs().long().sum(-1) % 7) * self.scale
+
+    torch.manual_seed(0)
+    one = Table()
+    two = copy.deepcopy(one)
+    for name, some in (("muon", one), ("rms_adamw", two)):
+        step = optimizer(name, some.named_parameters(), lr=1e-2, decay=0.1)
+        for seed in range(3):
+            take(some, step, seed)
+    assert_same(one.state_dict(), two.state_dict())
+
+
 def test_biases_and_norms_are_not_decayed() -> None:
-    for name in ("adamw", "rms_adamw"):
+    for name in ("adamw", "rms_adamw", "muon"):
         some = net()
         step = optimizer(name, some.named_parameters(), lr=1e-2, decay=0.5)
         decayed = [p for group in step.param_groups for p in group["params"] if group["weight_decay"]]
