@@ -1,9 +1,9 @@
 """Objectives side by side, as T5's paper compares them (Raffel et al. 2020, tables 4 to 7), at a small scale.
 
 Each system is pretrained from the same random weights on the same corpora for the same number of tokens (inputs and
-targets together) and fine-tuned on seven tasks of GLUE; the control is fine-tuned without. What is done is kept in
-``--folder`` and not done again, a run that was stopped goes on: the systems may be run one by one. Prints a Markdown
-table and writes ``results.json``.
+targets together) and fine-tuned on seven tasks of GLUE, each as often as the others and with at most 10,000 rows; the
+control is fine-tuned without. What is done is kept in ``--folder`` and not done again, a run that was stopped goes on:
+the systems may be run one by one. Prints a Markdown table and writes ``results.json``.
 
     python -m tests.bench_objectives --shape DIR [--systems span-3,none] [--tokens 5000000] [--finetune-tokens 3000000]
 """
@@ -28,6 +28,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     "deshuffling": {"objective": "deshuffling"},
 }
 TASKS = ("glue/cola", "glue/sst2", "glue/mrpc", "glue/stsb", "glue/rte", "glue/qnli", "glue/mnli")
+ROWS = 10_000  # of a task in fine-tuning
 
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -49,7 +50,8 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     for rate in map(float, options.rates.split(",")):
         report = done(
             options.folder / f"{name}-tuned-{rate:g}", task=TASKS, model=model, fresh=not SYSTEMS[name],
-            optimizer="rms_adamw", learning_rate=rate, steps=max(1, options.finetune_tokens // options.finetune_batch),
+            rates="equal", train_limit=ROWS, optimizer="rms_adamw", learning_rate=rate,
+            steps=max(1, options.finetune_tokens // options.finetune_batch),
             **{**usual, "batch_tokens": options.finetune_batch},
         )  # fmt: skip
         found = {"rate": rate, "seconds": report["cost"]["train_seconds"], "average": report["average"],
