@@ -22,7 +22,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ __all__ = [
     "Metrics",
     "disk_error",
     "environment",
+    "growing",
     "lock",
     "new_folder",
     "peak_memory_mb",
@@ -165,6 +166,44 @@ def write_bytes(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def growing(path: Path, *, part: Path | None = None) -> Iterator[Callable[[str], None]]:
+    """Yield what adds text to a file that has its name only when it is whole. Raise ``DiskError``.
+
+    Until then it has a temporary name; one that was given (``part``) stays where the file was not finished.
+    """
+    temporary = part or path.with_name(f".{path.name}.{os.getpid()}")
+    with _as_disk_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(temporary, "wb")  # noqa: SIM115 - closed below, where a full disk has been said already
+
+    def write(text: str) -> None:
+        with _as_disk_error(path):
+            handle.write(text.encode("utf-8"))
+
+    try:
+        yield write
+        with _as_disk_error(path):
+            handle.close()
+            sync(temporary)
+            temporary.rename(path)
+            sync(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            handle.close()
+        with contextlib.suppress(FileNotFoundError):
+            if not part or not temporary.stat().st_size:
+                temporary.unlink()
+
+
+@contextlib.contextmanager
+def _as_disk_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from None
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -239,3 +239,39 @@ def test_the_environment_says_what_the_run_was_made_with() -> None:
     found = environment({"data": "x"})
     assert {"t2t", "command", "python", "platform", "cpus", "packages", "git_commit", "started", "data"} <= set(found)
     assert found["packages"]["numpy"] and json.dumps(found)
+
+
+def test_a_growing_file_has_its_name_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "a.jsonl"
+    with runs.growing(path) as write:
+        write("é\n")
+        assert not path.exists()
+        write("b\n")
+    assert path.read_text(encoding="utf-8") == "é\nb\n" and list(path.parent.iterdir()) == [path]
+    with pytest.raises(KeyboardInterrupt), runs.growing(path) as write:
+        write("half")
+        raise KeyboardInterrupt
+    assert path.read_text(encoding="utf-8") == "é\nb\n" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("written", ["a\n", ""])
+def test_a_part_that_was_named_stays_unless_it_is_empty(written: str, tmp_path: Path) -> None:
+    path, part = tmp_path / "a", tmp_path / "a.part"
+    with pytest.raises(KeyboardInterrupt), runs.growing(path, part=part) as write:
+        write(written)
+        raise KeyboardInterrupt
+    assert [(p, p.read_text()) for p in tmp_path.iterdir()] == ([(part, "a\n")] if written else [])
+    with runs.growing(path, part=part) as write:
+        write("b\n")
+    assert [(p, p.read_text()) for p in tmp_path.iterdir()] == [(path, "b\n")]
+
+
+def test_what_is_raised_while_a_file_grows_is_no_fault_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BrokenPipeError), runs.growing(tmp_path / "a"):
+        raise BrokenPipeError
+    monkeypatch.setattr(runs, "sync", full)
+    with pytest.raises(DiskError, match="No space left"), runs.growing(tmp_path / "a") as write:
+        write("b")
+    assert not list(tmp_path.iterdir())
