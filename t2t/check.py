@@ -21,6 +21,8 @@ from t2t.types import Task
 
 __all__ = ["check_data", "check_files", "check_stored", "is_stored", "missing", "named"]
 
+STRETCH = 1024  # rows that are rendered and encoded at a time
+
 
 def check_files() -> tuple[int, int]:
     """Read every task file and mix; return how many of each there are. Raise ``UsageError`` for the first bad one."""
@@ -75,11 +77,11 @@ def check_data(
                 lines.append(_line(task.name, split, Tally(), [str(error)]))
                 continue
             tokens.tallies.pop(task.name, None)
-            tokens.forget()
             with watch.task(f"{task.name} {split}", len(egs)) as tick:
-                for start in range(0, len(egs), 1024):
-                    part = egs[start : start + 1024]
+                for start in range(0, len(egs), STRETCH):
+                    part = egs[start : start + STRETCH]
                     tokens.encode(part)
+                    tokens.forget()  # no row comes twice
                     tick(len(part))
             tally = tokens.tallies[task.name]
             origin = egs.rows.origin.kind  # type: ignore[attr-defined]
