@@ -100,8 +100,10 @@ def group_exact(golds: Sequence[Any], preds: Sequence[Any]) -> Table:
 
 def f1(golds: Sequence[int], preds: Sequence[int | None]) -> Table:
     """F1 of class 1 of two. An unparsed answer counts as the wrong class (as T5's ``f1_score_with_invalid``)."""
-    pairs = [(gold == 1, (1 - gold if pred is None else pred) == 1) for gold, pred in zip(golds, preds, strict=True)]
-    rows = np.array([(g and p, p and not g, g and not p) for g, p in pairs], float).reshape(-1, 3)
+    true = np.fromiter((gold == 1 for gold in golds), bool, len(golds))
+    said = np.fromiter((pred == 1 for pred in preds), bool, len(golds))
+    said |= ~true & np.fromiter((pred is None for pred in preds), bool, len(golds))
+    rows = np.stack([true & said, said & ~true, true & ~said], axis=1).astype(float)
     return Table(rows, lambda s: _ratio(2 * s[:, 0], 2 * s[:, 0] + s[:, 1] + s[:, 2]))
 
 
@@ -112,15 +114,21 @@ def macro_f1(golds: Sequence[int], preds: Sequence[int | None]) -> Table:
     a miss of the gold class and nothing more. A resample is scored over the classes of the whole set: one that it lacks
     counts 0 in it (scikit-learn's ``labels=``, ``zero_division=0``), so a rare class makes the interval reach low.
     """
-    classes = sorted(set(golds))
-    pairs = list(zip(golds, preds, strict=True))
-    rows = np.array([[(g == c == p, (g == c) + (p == c)) for c in classes] for g, p in pairs], float)
+    classes: dict[Any, int] = {gold: i for i, gold in enumerate(sorted(set(golds)))}
+    true, said = (
+        np.fromiter((classes.get(one, len(classes)) for one in side), np.intp, len(golds)) for side in (golds, preds)
+    )
+    rows = np.zeros((len(golds), len(classes) + 1, 2))  # hits, and how often gold or answer; the last is no class
+    at = np.arange(len(golds))
+    rows[at, true, 0] = true == said
+    rows[at, true, 1] += 1
+    rows[at, said, 1] += 1
 
     def of(sums: Rows) -> np.ndarray:
         hits, either = np.moveaxis(sums.reshape(-1, len(classes), 2), 2, 0)
         return _ratio(2 * hits, either).mean(1)
 
-    return Table(rows.reshape(len(pairs), -1), of)
+    return Table(rows[:, :-1].reshape(len(golds), -1), of)
 
 
 def matthews(golds: Sequence[int], preds: Sequence[int | None]) -> Table:
