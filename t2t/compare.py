@@ -309,7 +309,7 @@ def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
     taken = set()
     for path in sorted(folder.glob("*.predictions.jsonl"), key=_place):
         by = _way(path)
-        preds = read_predictions(path)
+        preds = list(read_predictions(path))
         if preds:
             said = {pred.prompt for pred in preds}
             name = preds[0].uid.rsplit(":", 2)[0]

@@ -1,17 +1,20 @@
 """Answers and scores: what a model says to examples, read back and measured.
 
-Floor 5. `predict` answers, `evaluate` scores. Every score carries n, a 95 % bootstrap interval, the share of
+Floor 5. `answer` answers a stretch of examples at a time, `predict` all of them, `evaluate` scores; of what is scored
+no more is kept than scores are made of (`Answers`). Every score carries n, a 95 % bootstrap interval, the share of
 unparsed answers and a signature of how it was made.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +25,7 @@ from t2t.examples import Examples
 from t2t.metrics import measure, metric
 from t2t.mixtures import Mix
 from t2t.models import Model
-from t2t.runs import write_text
+from t2t.runs import growing
 from t2t.sets import Sets
 from t2t.tasks import task
 from t2t.tokens import Tally
@@ -31,7 +34,9 @@ from t2t.version import VERSION
 
 __all__ = [
     "Answered",
+    "Answers",
     "Gather",
+    "answer",
     "answer_sets",
     "answers_for",
     "as_json",
@@ -56,7 +61,6 @@ __all__ = [
 ]
 
 Ticker = Callable[[int], None]
-Answered = Mapping[str, tuple[list[Score], dict[str, list[Prediction]]]]  # by way of answering
 CHUNK = 512
 
 
@@ -68,21 +72,63 @@ class Gather(NamedTuple):
     join: Callable[[list[Any]], list[Any]] = lambda part: part
 
 
-def predict(
-    model: Model, egs: Sequence[Example], *, of: Task | None = None, by: str = "write", tick: Ticker | None = None
-) -> list[Prediction]:
-    """Return an answer to each example: written as text, freely or constrained to its choices, or by ranking them.
+@dataclass
+class Answers:
+    """What scores are made of: of each row its answer, whether it was repaired, its gold answer and its group.
 
-    ``of`` is their task, where it is not one that is known by its name.
+    ``repairs`` are counted over all rows, by kind.
     """
-    done: list[Prediction] = []
+
+    answers: list[Any] = field(default_factory=list)
+    golds: list[Any] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    repaired: bytearray = field(default_factory=bytearray)
+    repairs: Counter[str] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def add(self, preds: Iterable[Prediction]) -> None:
+        """Keep what scores need of some predictions more."""
+        for pred in preds:
+            self.answers.append(pred.answer)
+            self.golds.append(pred.gold)
+            self.groups.append(pred.group)
+            self.repaired.append(bool(pred.repairs))
+            if pred.repairs:
+                self.repairs += Counter(pred.repairs)
+
+    def of(self, metric_name: str) -> list[Any]:
+        """Return the answers as a metric takes them: a strict one takes none that had to be repaired."""
+        if not metric(metric_name).strict:
+            return self.answers
+        return [None if mended else said for mended, said in zip(self.repaired, self.answers, strict=True)]
+
+
+Answered = Mapping[str, tuple[list[Score], dict[str, Answers]]]  # by way of answering
+
+
+def answer(
+    model: Model, egs: Iterable[Example], *, of: Task | None = None, by: str = "write", tick: Ticker | None = None
+) -> Iterator[Prediction]:
+    """Yield an answer to each example: written as text, freely or constrained to its choices, or by ranking them.
+
+    ``CHUNK`` examples at most are read ahead. ``of`` is their task, where it is not one that is known by its name.
+    """
+    left = iter(egs)
     # Long stretches let the model sort by length; several of them let a progress bar move.
-    for start in range(0, len(egs), CHUNK):
-        part = egs[start : start + CHUNK]
-        done += _by_rank(model, part) if by == "rank" else _by_text(model, part, of, by)
+    while part := list(itertools.islice(left, CHUNK)):
+        preds = _by_rank(model, part) if by == "rank" else _by_text(model, part, of, by)
         if tick:
             tick(len(part))
-    return done
+        yield from preds
+
+
+def predict(
+    model: Model, egs: Iterable[Example], *, of: Task | None = None, by: str = "write", tick: Ticker | None = None
+) -> list[Prediction]:
+    """Return the answers of `answer`, all of them."""
+    return list(answer(model, egs, of=of, by=by, tick=tick))
 
 
 def check_way(model: Model, by: str) -> None:
@@ -129,16 +175,19 @@ def check_limit(model: Model, egs: Examples) -> None:
     limit = None if not len(egs) or egs.ranked else model.answer_limit(egs[0])
     if limit is None:
         return
-    lengths: list[int] = []
-    for how in (False, True):  # prompts of several formats may have been drawn
-        targets = [eg.target for eg in egs if eg.sentinels == how]
-        lengths += [len(ids) for ids in model.tokens.ids(targets, target=True, sentinels=how)] if targets else []
-    over = sum(length > limit for length in lengths)
+    over = longest = 0
+    for start in range(0, len(egs), CHUNK):
+        part = egs[start : start + CHUNK]
+        for how in (False, True):  # prompts of several formats may have been drawn
+            targets = [eg.target for eg in part if eg.sentinels == how]
+            lengths = [len(ids) for ids in model.tokens.ids(targets, target=True, sentinels=how)]
+            over += sum(length > limit for length in lengths)
+            longest = max([longest, *lengths])
     if over:
         raise UsageError(
-            f"answers may have {limit} tokens, the longest reference has {max(lengths)}: "
-            f"{100 * over / len(lengths):.1f} % cannot be answered right",
-            where=egs.task.name, fix=f"Give --max-target {max(lengths)}.", code="D14",
+            f"answers may have {limit} tokens, the longest reference has {longest}: "
+            f"{100 * over / len(egs):.1f} % cannot be answered right",
+            where=egs.task.name, fix=f"Give --max-target {longest}.", code="D14",
         )  # fmt: skip
 
 
@@ -146,8 +195,9 @@ def evaluate(
     model: Model, egs: Examples, *, by: str = "write", seed: int = 0, tick: Ticker | None = None
 ) -> tuple[list[Prediction], list[Score]]:
     """Answer every example of ``egs`` and score the answers with each metric of the task."""
-    preds = predict(model, egs, of=egs.task, by=by, tick=tick)
-    return preds, score(egs, preds, by=by, seed=seed)
+    preds, said = predict(model, egs, of=egs.task, by=by, tick=tick), Answers()
+    said.add(preds)
+    return preds, score(egs, said, by=by, seed=seed)
 
 
 def evaluate_sets(
@@ -158,17 +208,17 @@ def evaluate_sets(
     watch: Any,
     gather: Gather | None = None,
     folder: Path | None = None,
-) -> tuple[list[Score], dict[str, list[Prediction]]]:
+) -> tuple[list[Score], dict[str, Answers]]:
     """Score every set, each answer labelled with how it was given.
 
     Tasks without choices are written even where ranking is asked for; a family that does not generate ranks choices.
 
     Each rank answers every ``world``-th example, so that each is scored exactly once. With ``folder`` the predictions
-    are written below ``eval/SPLIT/``.
+    are written below ``eval/SPLIT/``, as they are made.
     """
     gather = gather or Gather()
     scores: list[Score] = []
-    answers: dict[str, list[Prediction]] = {}
+    answers: dict[str, Answers] = {}
     total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
     check_way(model, by)
     if by != "rank":  # what an earlier evaluation counted is not this one's
@@ -177,17 +227,28 @@ def evaluate_sets(
     with watch.task("answering", total) as tick:
         for name, egs in sets.score.items():
             how = "write" if not egs.ranked else by if model.generates else "rank"
-            mine = range(gather.rank, len(egs), gather.world)
-            said = predict(model, [egs[i] for i in mine], of=egs.task, by=how, tick=tick)
-            answered = gather.join(list(zip(mine, said, strict=True)))
-            preds = [pred for _, pred in sorted(answered, key=lambda pair: pair[0])]
-            answers[name] = preds
-            scores += score(egs, preds, by=how)
-            if folder:
-                kind = "" if how == "write" else f".{how}"
-                file = f"{file_name(name)}{kind}.predictions.jsonl"
-                write_predictions(folder / "eval" / egs.split / file, preds)
+            said = answers[name] = Answers()
+            with ExitStack() as stack:
+                if folder:
+                    kind = "" if how == "write" else f".{how}"
+                    file = folder / "eval" / egs.split / f"{file_name(name)}{kind}.predictions.jsonl"
+                    write = stack.enter_context(growing(file))
+                for preds in _shared(model, egs, how, gather, tick):
+                    said.add(preds)
+                    if folder:
+                        write(_as_lines(preds))
+            scores += score(egs, said, by=how)
     return scores, answers
+
+
+def _shared(model: Model, egs: Examples, by: str, gather: Gather, tick: Ticker) -> Iterator[list[Prediction]]:
+    """Yield the answers of all ranks to a stretch of examples after the other, in their order."""
+    size = CHUNK * gather.world
+    for start in range(0, len(egs), size):  # as many stretches on every rank: each is a call that waits for the others
+        mine = range(start + gather.rank, min(start + size, len(egs)), gather.world)
+        preds = answer(model, (egs[i] for i in mine), of=egs.task, by=by, tick=tick)
+        answered = gather.join(list(zip(mine, preds, strict=True)))
+        yield [pred for _, pred in sorted(answered, key=lambda pair: pair[0])]
 
 
 def answer_sets(
@@ -225,14 +286,13 @@ def average(scores: Sequence[Score], mix: Mix) -> dict[str, Any]:
     return {"value": sum(values) / len(values), "tasks": [" + ".join(group) for group in parts]}
 
 
-def score(egs: Examples, preds: Sequence[Prediction], *, by: str, seed: int = 0) -> list[Score]:
+def score(egs: Examples, said: Answers, *, by: str, seed: int = 0) -> list[Score]:
     """Return one `Score` a metric of the task. Values, bounds and the unparsed share are percent."""
-    golds = [pred.gold for pred in preds]
-    groups = [pred.group for pred in preds] if egs.task.group else None
-    unparsed = 100 * sum(pred.unparsed for pred in preds) / max(len(preds), 1)
+    groups = said.groups if egs.task.group else None
+    unparsed = 100 * sum(one is None for one in said.answers) / max(len(said), 1)
     out = []
     for name in egs.task.metrics:
-        found = measure(name, golds, answers_for(name, preds), groups=groups, seed=seed)
+        found = measure(name, said.golds, said.of(name), groups=groups, seed=seed)
         out.append(
             Score(
                 task=egs.task.name,
@@ -258,13 +318,14 @@ def answers_for(metric_name: str, preds: Sequence[Prediction]) -> list[Any]:
     return [None if strict and pred.repairs else pred.answer for pred in preds]
 
 
-def majority(preds: Sequence[Prediction], name: str) -> float | None:
+def majority(said: Answers, name: str) -> float | None:
     """Return what a metric gives to always answering the most frequent gold answer, in percent; None for texts."""
-    golds = [pred.gold for pred in preds]
+    golds = said.golds
     if not golds or not all(isinstance(gold, (int, float)) for gold in golds):
         return None
-    often = max(sorted(set(golds)), key=golds.count)
-    groups = [pred.group for pred in preds] if preds[0].group else None
+    counts = Counter(golds)
+    often = max(sorted(counts), key=counts.__getitem__)
+    groups = said.groups if said.groups[0] else None
     return measure(name, golds, [often] * len(golds), groups=groups, resamples=1).value
 
 
@@ -302,15 +363,15 @@ def report_json(report: Report, sets: Sets, answered: Answered, tallies: Mapping
     }
 
 
-def baselines(sets: Sets, answers: Mapping[str, list[Prediction]]) -> list[dict[str, Any]]:
+def baselines(sets: Sets, answers: Mapping[str, Answers]) -> list[dict[str, Any]]:
     """Return the majority baseline of every task and metric that has one."""
     tasks = {name: sets.score[name].task for name in answers}
     once = {task.name: (task, answers[name]) for name, task in tasks.items()}  # the same under every prompt
     return [
         {"task": task.name, "metric": name, "baseline": "majority", "value": value}
-        for task, preds in once.values()
+        for task, said in once.values()
         for name in task.metrics
-        if (value := majority(preds, name)) is not None
+        if (value := majority(said, name)) is not None
     ]
 
 
@@ -329,10 +390,9 @@ def spread(rows: Sequence[Score]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def repairs(answers: Mapping[str, list[Prediction]]) -> dict[str, dict[str, int]]:
+def repairs(answers: Mapping[str, Answers]) -> dict[str, dict[str, int]]:
     """Return how many repairs of each kind the answers to each set took."""
-    counted = {name: sum((Counter(pred.repairs) for pred in preds), Counter()) for name, preds in answers.items()}
-    return {name: dict(counts.most_common()) for name, counts in counted.items() if counts}
+    return {name: dict(said.repairs.most_common()) for name, said in answers.items() if said.repairs}
 
 
 def run_signature(model: str, config: Config, **more: Any) -> str:
@@ -357,7 +417,12 @@ def signature(egs: Examples, metric_name: str, by: str, n: int) -> str:
 
 def write_predictions(path: Path, preds: Iterable[Prediction]) -> None:
     """Write predictions as JSONL, whole or not at all."""
-    write_text(path, "".join(json.dumps(as_json(pred), ensure_ascii=False) + "\n" for pred in preds))
+    with growing(path) as write:
+        write(_as_lines(preds))
+
+
+def _as_lines(preds: Iterable[Prediction]) -> str:
+    return "".join(json.dumps(as_json(pred), ensure_ascii=False) + "\n" for pred in preds)
 
 
 def as_json(pred: Prediction) -> dict[str, Any]:
@@ -379,12 +444,10 @@ def as_json(pred: Prediction) -> dict[str, Any]:
     return out
 
 
-def read_predictions(path: Path) -> list[Prediction]:
-    """Read what `write_predictions` wrote."""
-    out = []
-    # Not splitlines: a text may hold other ends of lines.
-    for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
-        raw = json.loads(line)
-        nats = raw.pop("choice_nats", None)
-        out.append(Prediction(**raw, choice_nats=None if nats is None else tuple(nats)))
-    return out
+def read_predictions(path: Path) -> Iterator[Prediction]:
+    """Yield what `write_predictions` wrote."""
+    with path.open("rb") as lines:  # bytes end at a newline only, a text may hold other ends of lines
+        for line in filter(bytes.strip, lines):
+            raw = json.loads(line)
+            nats = raw.pop("choice_nats", None)
+            yield Prediction(**raw, choice_nats=None if nats is None else tuple(nats))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def _wrong(folder: Path, split: str) -> dict[str, list[dict[str, str]]]:
     found = {}
     beside = folder.glob("*.predictions.jsonl")
     for path in sorted([*beside, *(folder / "eval" / split).glob("*.predictions.jsonl")]):
-        preds = [p for p in read_predictions(path) if p.answer != p.gold]
+        preds = list(islice((p for p in read_predictions(path) if p.answer != p.gold), WRONG_SHOWN))
         if preds:
             found[path.name.removesuffix(".predictions.jsonl")] = [
                 {
@@ -242,7 +243,7 @@ def _wrong(folder: Path, split: str) -> dict[str, list[dict[str, str]]]:
                     "text": visible(p.text) + (" (unparsed)" if p.unparsed else ""),
                     "target": visible(p.target),
                 }
-                for p in preds[:WRONG_SHOWN]
+                for p in preds
             ]
     return found
 

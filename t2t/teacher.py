@@ -29,7 +29,7 @@ from t2t.config import Config
 from t2t.errors import CheckpointError, UsageError
 from t2t.examples import Examples
 from t2t.models import Model
-from t2t.predict import file_name, predict, score
+from t2t.predict import Answers, answer, file_name, score
 from t2t.sets import Sets
 from t2t.tagging import UNTAGGED
 from t2t.types import Prediction
@@ -75,9 +75,12 @@ def ask(teacher: str, config: Config, folder: Path, *, watch: Any) -> None:
         for name, egs in asked.items():
             if name not in why:
                 alone = egs.under(egs.prompts[0])
-                preds = predict(model, alone[:], of=egs.task, by="rank" if egs.ranked else "write", tick=tick)
-                _write(folder, name, [_said(egs, pred) for pred in preds])
-                scores = score(alone, preds, by="rank" if egs.ranked else "write")
+                by, answers, learned = "rank" if egs.ranked else "write", Answers(), []
+                for pred in answer(model, alone, of=egs.task, by=by, tick=tick):
+                    answers.add([pred])
+                    learned.append(_said(egs, pred))
+                _write(folder, name, learned)
+                scores = score(alone, answers, by=by)
                 told[name] = {"prompt": alone.prompt_name, "scores": {s.metric: round(s.value, 2) for s in scores}}
     if not told:
         raise UsageError("the teacher can answer none of the tasks", where=teacher, fix="See `t2t ls mixes`.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +21,7 @@ from t2t.mixtures import Mix
 from t2t.models import Options, load
 from t2t.predict import (
     Gather,
+    answer,
     average,
     check_limit,
     evaluate,
@@ -58,6 +61,10 @@ class Parrot:
         return [self.nats[: len(eg.choices)] for eg in egs]
 
 
+def written(folder: Path, name: str) -> list[Prediction]:
+    return list(read_predictions(folder / "eval" / "validation" / f"{name}.predictions.jsonl"))
+
+
 def sets(names: str = "toy", **settings: Any) -> Sets:
     return load_sets(config(mix=names, **settings), training=False)
 
@@ -72,13 +79,13 @@ def test_right_answers_score_100_and_wrong_ones_0(toys: Path) -> None:
     assert all(s.low <= s.value <= s.high for s in (*scores, *wrong))
 
 
-def test_only_tasks_with_choices_are_ranked_and_the_others_are_scored_as_written(toys: Path) -> None:
-    scores, answers = evaluate_sets(Parrot(nats=(-3.0, -1.0)), sets(), by="rank", watch=Watch())
+def test_only_tasks_with_choices_are_ranked_and_the_others_are_scored_as_written(toys: Path, tmp_path: Path) -> None:
+    scores, answers = evaluate_sets(Parrot(nats=(-3.0, -1.0)), sets(), by="rank", watch=Watch(), folder=tmp_path)
     assert [(s.task, s.by) for s in scores] == [("toy/copy", "write"), ("toy/reverse", "write"), ("toy/vowel", "rank")]
     assert [s.value for s in scores][:2] == [100.0, 100.0]
-    assert {pred.answer for pred in answers["toy/vowel"]} == {1}
-    assert answers["toy/vowel"][0].choice_nats == (-3.0, -1.0)
-    assert answers["toy/copy"][0].choice_nats is None
+    assert set(answers["toy/vowel"].answers) == {1}
+    assert written(tmp_path, "toy-vowel.rank")[0].choice_nats == (-3.0, -1.0)
+    assert written(tmp_path, "toy-copy")[0].choice_nats is None
 
 
 def test_answers_are_constrained_to_choices_where_there_are_any(toys: Path, tmp_path: Path) -> None:
@@ -86,7 +93,7 @@ def test_answers_are_constrained_to_choices_where_there_are_any(toys: Path, tmp_
     parrot.choose = lambda egs: [eg.choices[0] for eg in egs]  # type: ignore[attr-defined]
     scores, answers = evaluate_sets(parrot, sets(), by="constrained", watch=Watch(), folder=tmp_path)
     assert [(s.by, s.unparsed) for s in scores] == [("write", 0.0), ("write", 0.0), ("constrained", 0.0)]
-    assert {pred.answer for pred in answers["toy/vowel"]} == {0} and "by:constrained" in scores[2].signature
+    assert set(answers["toy/vowel"].answers) == {0} and "by:constrained" in scores[2].signature
     assert (tmp_path / "eval/validation/toy-vowel.constrained.predictions.jsonl").is_file()
 
 
@@ -111,13 +118,13 @@ def test_tasks_of_tags_are_written_where_ranking_is_asked_for(tmp_path: Path, mo
                    split="validation")  # fmt: skip
     monkeypatch.setattr(predicting, "task", lambda name: egs.task)
     found = Sets(Mix("m", "", "equal", {"toy/pos": 1.0}), score={"toy/pos": egs})
-    scores, answers = evaluate_sets(Parrot(), found, by="rank", watch=Watch())
+    scores, _ = evaluate_sets(Parrot(), found, by="rank", watch=Watch(), folder=tmp_path)
     assert [(s.by, s.value) for s in scores] == [("write", 100.0)]
-    assert [pred.text for pred in answers["toy/pos"]] == ["NOUN VERB"] * 3
+    assert [pred.text for pred in written(tmp_path, "toy-pos")] == ["NOUN VERB"] * 3
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 16])
-def test_ranks_answer_each_example_once(world: int, toys: Path) -> None:
+def test_ranks_answer_each_example_once(world: int, toys: Path, tmp_path: Path) -> None:
     found, models = sets(), [Parrot() for _ in range(world)]
     shares = [
         {
@@ -135,10 +142,86 @@ def test_ranks_answer_each_example_once(world: int, toys: Path) -> None:
         assert part == shares[-1][name]
         return [pred for share in shares[::-1] for pred in share[name]]
 
-    scores, answers = evaluate_sets(Parrot(), found, by="write", watch=Watch(), gather=Gather(world - 1, world, join))
+    gather = Gather(world - 1, world, join)
+    scores, _ = evaluate_sets(Parrot(), found, by="write", watch=Watch(), gather=gather, folder=tmp_path)
     for name, egs in found.score.items():
-        assert [pred.uid for pred in answers[name]] == [eg.uid for eg in egs]
+        assert [pred.uid for pred in written(tmp_path, name.replace("/", "-"))] == [eg.uid for eg in egs]
     assert [s.n for s in scores] == [11, 11, 11]
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_ranks_join_as_often_as_each_other_in_stretches(
+    world: int, toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "CHUNK", 2)
+    found, shares = sets(), list[list[Any]]()
+    for rank in range(world):
+
+        def join(part: list[Any], rank: int = rank) -> list[Any]:
+            shares[rank].append(part)
+            return part
+
+        shares.append([])
+        evaluate_sets(Parrot(), found, by="write", watch=Watch(), gather=Gather(rank, world, join))
+    assert len({len(share) for share in shares}) == 1 and all(len(p) <= 2 for share in shares for p in share)
+    rounds = iter(list(zip(*shares, strict=True)))
+
+    def joined(_: list[Any]) -> list[Any]:
+        return [one for part in next(rounds)[::-1] for one in part]
+
+    evaluate_sets(Parrot(), found, by="write", watch=Watch(), gather=Gather(0, world, joined), folder=tmp_path)
+    for name, egs in found.score.items():
+        assert [pred.uid for pred in written(tmp_path, name.replace("/", "-"))] == [eg.uid for eg in egs]
+
+
+def test_answers_come_before_more_than_a_stretch_is_read(monkeypatch: pytest.MonkeyPatch, toys: Path) -> None:
+    monkeypatch.setattr(predicting, "CHUNK", 4)
+    read = 0
+
+    def source() -> Iterator[Example]:
+        nonlocal read
+        for eg in itertools.islice(itertools.cycle(sets().score["toy/copy"][:]), 1000):
+            read += 1
+            yield eg
+
+    said = answer(Parrot(), source())
+    for given in range(1, 10):
+        next(said)
+        assert given <= read <= given + 3
+    assert sum(1 for _ in said) == 1000 - 9
+
+
+def test_an_evaluation_holds_no_texts_and_writes_as_it_goes(
+    toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting, "CHUNK", 2)
+    alive: list[weakref.ref[Any]] = []
+    most = 0
+
+    def say(eg: Example) -> str:
+        nonlocal most
+        most = max(most, sum(ref() is not None for ref in alive))
+        text = Text(eg.target)
+        alive.append(weakref.ref(text))
+        return text
+
+    class Text(str):
+        """A text that can be watched."""
+
+    _, answers = evaluate_sets(Parrot(say), sets("vowels"), by="write", watch=Watch(), folder=tmp_path)
+    assert len(alive) == len(answers["toy/vowel"]) == 11 and most <= 4
+    (file,) = (tmp_path / "eval" / "validation").iterdir()  # and nothing that has another name
+    whole = file.read_bytes()
+    assert len(whole.splitlines()) == 11
+
+    def fail(eg: Example) -> str:
+        if eg.uid.endswith(":9"):
+            raise NonFiniteError("stopped")
+        return "zzz"
+
+    with pytest.raises(NonFiniteError):
+        evaluate_sets(Parrot(fail), sets("vowels"), by="write", watch=Watch(), folder=tmp_path)
+    assert [path.read_bytes() for path in file.parent.iterdir()] == [whole]
 
 
 def test_predictions_come_in_the_order_asked_in_any_chunks(toys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +248,7 @@ def test_predictions_go_through_their_file(tmp_path: Path) -> None:
         Prediction("a/b:v:1", "x", "y", "", None, True, 3.5, None, {"missing": 2}, "t5", "[1]"),
     ]
     write_predictions(tmp_path / "p.jsonl", preds)
-    assert read_predictions(tmp_path / "p.jsonl") == preds
+    assert list(read_predictions(tmp_path / "p.jsonl")) == preds
     keys = json.loads((tmp_path / "p.jsonl").read_bytes().split(b"\n")[0]).keys()
     assert {"uid", "input", "target", "text", "answer", "unparsed", "choice_nats"} <= keys
 
