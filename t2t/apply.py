@@ -5,14 +5,16 @@ Floor 5. What `t2t eval` and `t2t predict` do.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import safetensors.numpy
@@ -24,7 +26,16 @@ from t2t.errors import DataError, UsageError
 from t2t.examples import Examples
 from t2t.models import Model, Options
 from t2t.pairs import pair_costs
-from t2t.predict import answer_sets, as_json, build_report, check_limit, check_way, predict, report_json, run_signature
+from t2t.predict import (
+    answer,
+    answer_sets,
+    as_json,
+    build_report,
+    check_limit,
+    check_way,
+    report_json,
+    run_signature,
+)
 from t2t.sets import Sets
 from t2t.sources import Origin, Rows, kinds, places
 from t2t.tasks import prompts, task
@@ -41,6 +52,8 @@ __all__ = [
     "settings_of",
     "write_embeddings",
 ]
+
+WINDOW = 4096  # rows or lines that are read, answered and given away before the next are read
 
 
 def options(config: Config) -> Options:
@@ -158,23 +171,29 @@ def predict_rows(
     family: str | None = None,
     settings: Mapping[str, Any] | None = None,
     watch: Any,
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Answer the rows of a file (or of stdin, "-") under a task, or without a task each line of text as it is.
 
-    Return one JSON object a row. Rows need no label. ``settings`` are more of a configuration's, such as precision.
+    Yield one JSON object a row, ``WINDOW`` rows being in memory. A file is checked whole before the first answer,
+    stdin as it comes. Rows need no label. ``settings`` are more of a configuration's, such as precision.
     """
     loaded, asked = _asked(model, task_name, source, prompt, family, watch, settings)
     check_way(loaded, by)
-    egs = asked[:]
-    with watch.task("answering", len(egs)) as tick:
-        if isinstance(asked, Examples):
-            loaded.prepare({asked.task.name: asked}, training=False)
-            by = by if loaded.generates or not asked.ranked else "rank"
-            preds = predict(loaded, egs, of=asked.task, by=by, tick=tick)
-        else:
-            preds = [_as_is(eg, text) for eg, text in zip(egs, loaded.write(egs), strict=True)]
-            tick(len(egs))
-    return [as_json(pred) for pred in preds]
+    return _answered(loaded, asked, by, watch)
+
+
+def _answered(model: Model, asked: _Asked, by: str, watch: Any) -> Iterator[dict[str, Any]]:
+    with watch.task("answering", asked.total) as tick:
+        for part in asked.parts:
+            preds: Iterable[Prediction]
+            if isinstance(part, Examples):
+                model.prepare({part.task.name: part}, training=False)
+                how = by if model.generates or not part.ranked else "rank"
+                preds = answer(model, part, of=part.task, by=how, tick=tick)
+            else:
+                preds = [_as_is(eg, text) for eg, text in zip(part, model.write(part), strict=True)]
+                tick(len(part))
+            yield from map(as_json, preds)
 
 
 def embed_rows(
@@ -189,10 +208,11 @@ def embed_rows(
     embed = getattr(loaded, "embed", None)
     if embed is None:
         raise UsageError(f"the family {loaded.family} has no embeddings", where=model, fix="Give --family bi_encoder.")
-    with watch.task("embedding", len(asked)) as tick:
-        vectors = np.stack(embed(asked[:]))
-        tick(len(asked))
-    return [eg.uid for eg in asked], vectors[:, 0] if vectors.shape[1] == 1 else vectors
+    with watch.task("embedding", asked.total) as tick:
+        egs = [eg for part in asked.parts for eg in part]
+        vectors = np.stack(embed(egs))
+        tick(len(egs))
+    return [eg.uid for eg in egs], vectors[:, 0] if vectors.shape[1] == 1 else vectors
 
 
 def write_embeddings(path: Path, uids: Sequence[str], vectors: np.ndarray) -> None:
@@ -214,6 +234,13 @@ def embedding_lines(uids: Sequence[str], vectors: np.ndarray) -> str:
     return "".join(json.dumps({"uid": uid, "embedding": vector}) + "\n" for uid, vector in rows)
 
 
+class _Asked(NamedTuple):
+    """Stretches of examples, and how many they hold in all; None where that is not known before the last is read."""
+
+    total: int | None
+    parts: Iterable[Examples | list[Example]]
+
+
 def _asked(
     model: str,
     task_name: str | None,
@@ -222,14 +249,12 @@ def _asked(
     family: str | None,
     watch: Any,
     settings: Mapping[str, Any] | None = None,
-) -> tuple[Model, Examples | Sequence[Example]]:
+) -> tuple[Model, _Asked]:
     """Return the model, and what it is asked: the rows of a file under a task, or its lines."""
     config = settings_of(model, {**({"family": family} if family else {}), **(settings or {})})
     place = models.find(config.model, config.family)
-    data, name = _read(source)
-    asked: Examples | Sequence[Example]
     if task_name is None:
-        asked = _lines(data, name)
+        asked = _lines(source)
     else:
         found = task(task_name)
         chosen = prompts(found, prompt, models.PREFERRED.get(place.family, ()))
@@ -237,41 +262,68 @@ def _asked(
             raise UsageError("rows are answered under one prompt", fix=f"One of {', '.join(p.name for p in chosen)}.")
         for note in _other_prompts(model, [(found.name, chosen[0])]):
             watch.notice(note)
-        asked = _rows(found, data, name, chosen[0])
+        asked = _rows(found, source, chosen[0])
     return models.build(place, options(config)), asked
 
 
-def _read(source: str) -> tuple[bytes, str]:
-    """Return the bytes and the name of a file or of stdin."""
+def _lines(source: str) -> _Asked:
+    """Return one example a line of text. What is no pipe is read twice: first for its faults and its length."""
+    again = source != "-" and not Path(source).is_fifo()
+    return _Asked(sum(1 for _ in _texts(source)) if again else None, _windows(_texts(source)))
+
+
+def _windows(texts: Iterable[str]) -> Iterator[list[Example]]:
+    egs = (Example(f"text:input:{i}", "text", "as-is", (Piece(text, "text"),), "") for i, text in enumerate(texts))
+    while part := list(itertools.islice(egs, WINDOW)):
+        yield part
+
+
+def _texts(source: str) -> Iterator[str]:
+    """Yield the lines of a file, or of stdin, one at least."""
+    name, empty = Path(source).name if source != "-" else "stdin", True
+    with _opened(source) as lines:
+        for number, data in enumerate(lines, 1):
+            try:
+                yield from data.decode("utf-8").splitlines()
+            except UnicodeDecodeError:
+                raise DataError("not UTF-8", where=f"{name}:{number}", code="D02") from None
+            empty = False
+    if empty:
+        raise DataError("no lines to answer", where=name, code="D04")
+
+
+def _opened(source: str) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Open a file, or lend stdin."""
     if source == "-":
-        return sys.stdin.buffer.read(), "stdin.jsonl"
+        return contextlib.nullcontext(sys.stdin.buffer)
     try:
-        return Path(source).read_bytes(), Path(source).name
+        return open(source, "rb")
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=source) from None
-
-
-def _lines(data: bytes, name: str) -> list[Example]:
-    """Return one example a line of text."""
-    try:
-        lines = data.decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError("not UTF-8", where=f"{name}:{line}", code="D02") from None
-    if not lines:
-        raise DataError("no lines to answer", where=name, code="D04")
-    return [Example(f"text:input:{i}", "text", "as-is", (Piece(line, "text"),), "") for i, line in enumerate(lines)]
 
 
 def _as_is(eg: Example, text: str) -> Prediction:
     return Prediction(eg.uid, eg.input, "", text, TEXT.read(text, eg).answer, False, prompt=eg.prompt)
 
 
-def _rows(task_: Task, data: bytes, name: str, prompt: Prompt) -> Examples:
+def _rows(task_: Task, source: str, prompt: Prompt) -> _Asked:
     """Return the examples of a file of rows; columns that the input does not need may be missing."""
     asked = parse(prompt.input or prompt.cloze or "").columns
     needed = {*asked, *(column for choice in prompt.choices for column in parse(choice).columns), task_.words}
-    part = files.read_bytes(data, name, kinds(task_, [column for column in task_.columns if column not in needed]))
-    rows = Rows("input", Origin("file", name, None, ()), [part], places(task_))
+    columns = kinds(task_, [column for column in task_.columns if column not in needed])
     bare = replace(task_, keep={}, expand={}, group=())
-    return Examples(bare, rows, split="input", prompts=[prompt], labelled=False)
+
+    def examples(part: files.Part, first: int = 0) -> Examples:
+        rows = Rows("input", Origin("file", part.name, None, ()), [part], places(task_))
+        return Examples(bare, rows, split="input", prompts=[prompt], labelled=False, first=first)
+
+    if source == "-":
+        parts = files.stretches(sys.stdin.buffer, "stdin.jsonl", columns, WINDOW)
+        return _Asked(None, (examples(part, i * WINDOW) for i, part in enumerate(parts)))
+    name = Path(source).name
+    if Path(source).is_file():
+        egs = examples(files.read(Path(source), columns, name=name))
+    else:  # a pipe with a name, which is read but once
+        with _opened(source) as handle:
+            egs = examples(files.read_bytes(handle.read(), name, columns))
+    return _Asked(len(egs), [egs])

@@ -125,13 +125,22 @@ def predict(
         return
     settings = {name: value for name in ANSWERING if (value := options.pop(name)) is not None}
     preds = predict_rows(model, task_, source, settings=settings, watch=obj["screen"], **options)
-    lines = "".join(json.dumps(pred, ensure_ascii=False) + "\n" for pred in preds)
+    lines = (json.dumps(pred, ensure_ascii=False) + "\n" for pred in preds)
     if target == "-":
-        sys.stdout.write(lines)
+        for line in lines:
+            sys.stdout.write(line)
+            sys.stdout.flush()
         return
-    from t2t.runs import write_text
+    from t2t.runs import growing
 
-    write_text(Path(target), lines)
+    part = Path(f"{target}.part")
+    try:
+        with growing(Path(target), part=part) as write:
+            for line in lines:
+                write(line)
+    finally:
+        if part.is_file():
+            obj["screen"].notice(f"the answers given so far are in {part}")
 
 
 def _embed(obj: Any, model: str, task_: str | None, source: str, target: str, options: dict[str, Any]) -> None:

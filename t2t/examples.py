@@ -68,7 +68,7 @@ class Examples(Sequence[Example]):
     prompt drawn for it. With ``labelled=False`` a missing or hidden label gives an empty target and a gold of None,
     else it is a ``DataError``. ``shots`` examples of ``demos`` (of the same prompts) stand before each input, chosen
     ``shots_by`` chance, class or likeness (see `t2t.demonstrations`), never the row itself or one all but equal to it;
-    ``seed`` draws them.
+    ``seed`` draws them. ``first`` is the number of the first row in uids, where others went before.
     """
 
     def __init__(
@@ -84,10 +84,12 @@ class Examples(Sequence[Example]):
         shots: int = 0,
         shots_by: str = "random",
         seed: int = 0,
+        first: int = 0,
     ) -> None:
         self.task, self.rows, self.split, self.labelled = task, rows, split, labelled
         self.prompts, self.sample = tuple(prompts) or (task.prompt,), sample
         self.demos, self.shots, self.shots_by, self.seed = demos, shots, shots_by, seed
+        self._first = first
         self._layouts = [_Layout(prompt) for prompt in self.prompts]
         self._pools: dict[str, Pool] = {}
         self._golds: Sequence[Any] | None = None
@@ -250,7 +252,7 @@ class Examples(Sequence[Example]):
                 row[column] = [self._name(tag, column, names, index) for tag in row[column]]
         if item and self._expand:
             row[self._expand] = [row[self._expand][item[0]]]
-        number = ".".join(map(str, (index, *item)))
+        number = ".".join(map(str, (self._first + index, *item)))
         return row, f"{self.task.name}:{self.split}:{number}", self._where(index)
 
     def _name(self, tag: Any, column: str, names: Sequence[str], index: int) -> Any:

@@ -39,7 +39,18 @@ from typing import Any, NoReturn
 
 from t2t.errors import DataError, DiskError, UsageError, did_you_mean, visible
 
-__all__ = ["SUFFIXES", "ChecksumError", "Part", "decode", "matches", "parquet_texts", "read", "read_bytes", "record"]
+__all__ = [
+    "SUFFIXES",
+    "ChecksumError",
+    "Part",
+    "decode",
+    "matches",
+    "parquet_texts",
+    "read",
+    "read_bytes",
+    "record",
+    "stretches",
+]
 
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 
@@ -339,6 +350,19 @@ def record(data: bytes, name: str, line: int, columns: Mapping[str, str]) -> dic
     row = _row(_record(value, where), columns, where)
     _check(row, columns, where)
     return row
+
+
+def stretches(handle: Iterable[bytes], name: str, columns: Mapping[str, str], size: int) -> Iterator[Part]:
+    """Yield the checked rows of JSON lines as they come, ``size`` at a time. Raise ``DataError`` if there is none."""
+    lines = ((line, data) for line, data in enumerate(handle, 1) if data.strip())
+    empty = True
+    while part := list(itertools.islice(lines, size)):
+        numbers = [line for line, _ in part]
+        rows = [record(data, name, line, columns) for line, data in part]
+        yield Part(name, rows, lambda index, numbers=numbers: f"{name}:{numbers[index]}")  # type: ignore[misc]
+        empty = False
+    if empty:
+        raise DataError("the file is empty", where=f"{name}:1", fix="Give a file with rows.", code="D04")
 
 
 def _record(value: Any, where: str) -> dict[str, Any]:

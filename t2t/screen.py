@@ -65,8 +65,8 @@ class Screen:
         self._progress = None
 
     @contextlib.contextmanager
-    def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show a bar over ``total`` parts; inside the loop it takes a line below the loop's own."""
+    def task(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Show a bar over ``total`` parts (None: it only moves); inside the loop it is a line below the loop's own."""
         if self._progress is not None:
             bar = self._progress.add_task(title, total=total, what="", unit="")
             yield lambda done: self._progress.advance(bar, done) if self._progress else None

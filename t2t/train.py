@@ -70,8 +70,8 @@ class Watch:
         """A line of metrics.jsonl was written."""
 
     @contextlib.contextmanager
-    def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Work of ``total`` parts begins; yield what is called with the number of parts done."""
+    def task(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Work of ``total`` parts (None: nobody knows) begins; yield what is called with the number of parts done."""
         yield lambda done: None
 
     @contextlib.contextmanager

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,7 +44,7 @@ def test_rows_need_no_label(tiny: Path, tmp_path: Path) -> None:
 def test_lines_from_stdin_are_answered_as_they_are(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = type("Stdin", (), {"buffer": io.BytesIO(b"one line\nand </s> another\n")})
     monkeypatch.setattr("sys.stdin", stdin)
-    preds = predict_rows(str(tiny), None, "-", watch=Watch())
+    preds = list(predict_rows(str(tiny), None, "-", watch=Watch()))
     assert [pred["input"] for pred in preds] == ["one line", "and </s> another"]
 
 
@@ -49,6 +53,63 @@ def test_lines_that_cannot_be_read(tiny: Path, tmp_path: Path, data: bytes, said
     (tmp_path / "x.txt").write_bytes(data)
     with pytest.raises(DataError, match=said):
         predict_rows(str(tiny), None, str(tmp_path / "x.txt"), watch=Watch())
+
+
+class Pipe(io.RawIOBase):
+    """A stdin that counts the lines that were read of it."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines, self.read_ = lines, 0
+
+    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+        for line in self.lines:
+            self.read_ += 1
+            yield line.encode()
+
+
+@pytest.mark.parametrize("name", ["glue/rte", None])
+def test_stdin_is_answered_before_it_has_ended(
+    name: str | None, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t2t.apply.WINDOW", 3)
+    row = '{{"sentence1": "It rained.", "sentence2": "It was wet {}."}}\n' if name else "line {}\n"
+    lines = [row.format(i) for i in range(10)]
+    pipe = Pipe([*lines[:7], "\n" if name else lines[7], *lines[8:], "{no row" if name else ""])
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=pipe))
+    given = predict_rows(str(tiny), name, "-", watch=Watch())
+    preds = [next(given)]
+    assert pipe.read_ == 3
+    preds += [next(given) for _ in range(3)]
+    assert 6 <= pipe.read_ <= 7
+    if name:  # what comes before a fault was answered, as far as whole windows go
+        with pytest.raises(DataError, match=r"stdin\.jsonl:11"):
+            preds += given
+        assert [pred["uid"] for pred in preds] == [f"glue/rte:input:{i}" for i in range(9)]
+        (tmp_path / "rows.jsonl").write_text("".join([*lines[:7], "\n", *lines[8:]]))
+        assert preds == list(predict_rows(str(tiny), name, str(tmp_path / "rows.jsonl"), watch=Watch()))
+    else:
+        assert [pred["uid"] for pred in [*preds, *given]] == [f"text:input:{i}" for i in range(10)]
+
+
+def test_a_file_of_rows_or_lines_is_checked_before_it_is_answered(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t2t.apply.WINDOW", 1)
+    (tmp_path / "x.jsonl").write_text('{"sentence1": "It rained.", "sentence2": "It was wet."}\n{}\n')
+    with pytest.raises(DataError, match=r"x\.jsonl:2"):
+        predict_rows(str(tiny), "glue/rte", str(tmp_path / "x.jsonl"), watch=Watch())
+    with pytest.raises(DataError, match=r"nowhere: cannot be read"):
+        predict_rows(str(tiny), None, str(tmp_path / "nowhere"), watch=Watch())
+
+
+def test_a_pipe_with_a_name_is_read_once(tiny: Path, tmp_path: Path) -> None:
+    for name, suffix, text in ((None, "txt", "a line\n"), ("glue/rte", "csv", "sentence1,sentence2\na,b\n")):
+        path = tmp_path / f"pipe.{suffix}"
+        os.mkfifo(path)
+        writer = threading.Thread(target=path.write_text, args=(text,))
+        writer.start()
+        assert len(list(predict_rows(str(tiny), name, str(path), watch=Watch()))) == 1
+        writer.join()
 
 
 def test_a_report_of_a_model_has_baselines_and_counts(tiny: Path, toys: Path, tmp_path: Path) -> None:
@@ -83,7 +144,7 @@ def test_another_prompt_than_the_model_was_trained_on_is_said(tiny: Path, tmp_pa
     (tmp_path / "rows.csv").write_text("sentence1,sentence2\nIt rained.,It was wet.\n")
     for prompt, said in (("t5", 0), ("plain", 1)):
         ear = Ear()
-        predict_rows(known, "glue/rte", str(tmp_path / "rows.csv"), prompt=prompt, by="rank", watch=ear)
+        list(predict_rows(known, "glue/rte", str(tmp_path / "rows.csv"), prompt=prompt, by="rank", watch=ear))
         assert sum("not one that the model was trained on" in line for line in ear.heard) == said
     ear = Ear()
     settings = {"task": "glue/rte,glue/cola", "prompt": "plain", "source": "sample", "eval_limit": 2, "by": "rank"}
@@ -153,7 +214,7 @@ def test_a_task_named_by_its_file_is_trained_scored_and_answered(tiny: Path, tmp
     name, out = str(tmp_path / "films.yaml"), tmp_path / "run"
     report = train(Config(task=(name,), model=str(tiny), steps=1, max_input=32, out=str(out)))
     assert [(row.task, row.n, row.by) for row in report.rows] == [("mine/films", 8, "write")]
-    assert len(predict_rows(str(out), name, str(tmp_path / "rows.csv"), watch=Watch())) == 8
+    assert len(list(predict_rows(str(out), name, str(tmp_path / "rows.csv"), watch=Watch()))) == 8
 
 
 # -- tasks of a mix that cannot be answered ----------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -135,6 +135,38 @@ def test_eval_predict_report_and_compare_of_a_run(t2t: Run, run: Path, monkeypat
     Path("lines.txt").write_text("copy: a b\nanything\n")
     assert t2t("predict", "one", "--input", "lines.txt", "--out", "answers.jsonl").code == 0
     assert len(Path("answers.jsonl").read_text().splitlines()) == 2
+
+
+def test_answers_that_were_given_before_an_interrupt_are_kept(t2t: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+        yield from ({"uid": str(i)} for i in range(2))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("t2t.apply.predict_rows", answers)
+    kept = '{"uid": "0"}\n{"uid": "1"}\n'
+    done = t2t("predict", "any")
+    assert (done.code, done.out) == (130, kept)
+    Path("answers.jsonl").write_text("of an earlier time")
+    done = t2t("predict", "any", "--out", "answers.jsonl")
+    assert done.code == 130 and "answers.jsonl.part" in done.err
+    assert Path("answers.jsonl.part").read_text() == kept and Path("answers.jsonl").read_text() == "of an earlier time"
+
+
+def test_each_answer_is_out_before_the_next_is_given(t2t: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    seen: list[bytes] = []
+
+    def answers(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+        yield {"uid": "0"}
+        seen.append(os.read(read, 100))
+        os.close(read)
+        yield from ({"uid": str(i)} for i in range(1, 1000))
+
+    monkeypatch.setattr("t2t.apply.predict_rows", answers)
+    with os.fdopen(write, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert t2t("predict", "any").code == 141
+    assert seen == [b'{"uid": "0"}\n']
 
 
 def test_a_model_that_is_no_run_is_evaluated(t2t: Run, toys: Path, tiny: Path) -> None:

@@ -262,8 +262,8 @@ def test_a_model_that_cannot_be_converted_says_so(monkeypatch: pytest.MonkeyPatc
 def test_evaluation_and_prediction_with_it(tiny: Path, tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
     lines.write_text("a b\nc d e\n", encoding="utf-8")
-    own = [predict_rows(str(tiny), None, str(lines), settings={"precision": "fp32", "engine": engine}, watch=Watch())
-           for engine in ("own", "ctranslate2")]  # fmt: skip
+    how = [{"precision": "fp32", "engine": engine} for engine in ("own", "ctranslate2")]
+    own = [list(predict_rows(str(tiny), None, str(lines), settings=settings, watch=Watch())) for settings in how]
     assert own[0] == own[1] and len(own[0]) == 2
     with known(write_tasks(tmp_path / "tasks")):
         settings = {"task": "toy/copy", "precision": "fp32", "engine": "ctranslate2", "max_target": 24}
