@@ -154,6 +154,7 @@ def test_answers_that_were_given_before_an_interrupt_are_kept(t2t: Run, monkeypa
 
 def test_each_answer_is_out_before_the_next_is_given(t2t: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     read, write = os.pipe()
+    os.set_blocking(read, False)
     seen: list[bytes] = []
 
     def answers(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
