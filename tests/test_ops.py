@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import gelu, relu, softmax
+from torch.nn.functional import cross_entropy, gelu, linear, relu, softmax
 
 from t2t.models.cpu import ops
 from t2t.models.cpu.kernels import compiled
@@ -243,12 +243,73 @@ def test_what_is_not_a_number_stays_one(dtype: torch.dtype) -> None:
     assert ops.norm(x, torch.ones(48), 1e-6)[3].isnan().all()
     assert ops.rectified(x, Drop()).isnan().sum() == 1
     assert ops.add_dropped(x, x, Drop(0.1, 3)).isnan().any()
+    leaf = x.clone().requires_grad_()
+    nats = ops.cross_entropy(leaf * 1, torch.zeros(len(x), dtype=torch.long))
+    nats.sum().backward()
+    assert leaf.grad is not None and nats[3].isnan() and nats.isnan().sum() == 1 and leaf.grad[3].isnan().all()
     out = ops.self_attend(x, None, spans, heads=1, causal=False, drop=Drop())
     assert out[1:8].isnan().any() and not out[:1].isnan().any() and not out[8:].isnan().any()
     leaf = x.clone().requires_grad_()
     ops.self_attend(leaf, None, spans, heads=1, causal=False, drop=Drop()).sum().backward()
     assert leaf.grad is not None
     assert leaf.grad[1:8].isnan().any() and not leaf.grad[:1].isnan().any() and not leaf.grad[8:].isnan().any()
+
+
+def targets(rows: int, size: int) -> torch.Tensor:
+    """Return random targets; every fifth row, from the third on, has none."""
+    target = torch.randint(size, (rows,))
+    target[2::5] = -100
+    return target
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("rows", "size"), [(0, 7), (1, 1), (1, 33), (3, 1000), (70, 64)])
+def test_cross_entropy_is_pytorchs(dtype: torch.dtype, smoothing: float, rows: int, size: int) -> None:
+    torch.manual_seed(8)
+    target, weight = targets(rows, size), torch.rand(rows) + 0.5
+    leaf = (torch.randn(rows, size) * 4).to(dtype).requires_grad_()
+    exact = leaf.detach().double().requires_grad_()
+    got = ops.cross_entropy(leaf * 1, target, label_smoothing=smoothing)
+    wanted = cross_entropy(exact, target, label_smoothing=smoothing, reduction="none")
+    assert got.dtype == torch.float32 and torch.allclose(got.double(), wanted, rtol=1e-6, atol=1e-6)
+    assert got.sum().item() == pytest.approx(wanted.sum().item(), rel=1e-6, abs=1e-6)
+    grads = [torch.autograd.grad(out, x, weight.to(out.dtype))[0] for out, x in ((got, leaf), (wanted, exact))]
+    rounding = 1e-6 if dtype == torch.float32 else 2**-8
+    assert torch.allclose(grads[0].double(), grads[1], rtol=rounding, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_in_bf16_cross_entropy_errs_no_more_than_pytorchs(smoothing: float) -> None:
+    """Root mean square errors of the gradients of what the logits are made of; of the loss, a rounding of fp32 more."""
+    torch.manual_seed(9)
+    hidden, words, target = torch.randn(150, 48).bfloat16(), torch.randn(700, 48) / 4, targets(150, 700)
+
+    def pytorchs(logits: torch.Tensor) -> torch.Tensor:
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        return cross_entropy(logits, target, label_smoothing=smoothing, reduction="sum")
+
+    found = []
+    for loss, to in (
+        (lambda logits: ops.cross_entropy(logits, target, label_smoothing=smoothing).sum(), torch.bfloat16),
+        (pytorchs, torch.bfloat16), (pytorchs, torch.float64),
+    ):  # fmt: skip
+        h = hidden.to(to).requires_grad_()
+        w = words.to(torch.float64 if to == torch.float64 else torch.float32).requires_grad_()
+        out = loss(linear(h, w.to(to)))
+        found.append((out.detach(), *torch.autograd.grad(out * 0.003, (h, w))))
+    for one, other, exact in zip(*found, strict=True):
+        assert (one.double() - exact).norm() <= 1.001 * (other.double() - exact).norm() + 1e-6 * exact.norm()
+
+
+def test_cross_entropy_is_differentiated_once_and_has_bounds() -> None:
+    logits = torch.randn(5, 9, requires_grad=True)
+    nats = ops.cross_entropy(logits * 1, torch.arange(5)).sum()
+    nats.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        nats.backward()
+    with pytest.raises(IndexError, match="target 9 of a vocabulary of 9"):
+        ops.cross_entropy(logits, torch.arange(5) + 5)
 
 
 def test_noise_differs_by_place_and_follows_the_seed() -> None:

@@ -165,6 +165,42 @@ static inline float gelu_slope(float a) {
             }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
+                                                                                                                       \
+    /* Cross-entropy of n rows of v logits: log-sum-exp - (1 - smooth) x[target] - smooth mean(x), which is 0 where a  \
+       target is below 0. Keeps the log-sum-exp. */                                                                    \
+    void cross_entropy_##NAME(const T *x, const int64_t *target, float *nats, float *sums, int64_t n, int64_t v,       \
+                              float smooth) {                                                                          \
+        FOR_ROWS(n) {                                                                                                  \
+            const T *a = x + r * v;                                                                                    \
+            float top = -INFINITY, all = 0.0f, sum = 0.0f;                                                             \
+            nats[r] = 0.0f;                                                                                            \
+            if (target[r] < 0) continue;                                                                               \
+            _Pragma("omp simd reduction(max : top) reduction(+ : all)") for (int64_t i = 0; i < v; i++) {              \
+                float b = LOAD(a[i]);                                                                                  \
+                top = b > top ? b : top;                                                                               \
+                all += b;                                                                                              \
+            }                                                                                                          \
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < v; i++) sum += exp_of(LOAD(a[i]) - top);    \
+            sums[r] = top + logf(sum);                                                                                 \
+            nats[r] = sums[r] - (1.0f - smooth) * LOAD(a[target[r]]) - smooth * (all / (float)v);                      \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    /* Their gradient, in their place. */                                                                              \
+    void cross_entropy_back_##NAME(const float *g, T *x, const int64_t *target, const float *sums, int64_t n,          \
+                                   int64_t v, float smooth) {                                                          \
+        FOR_ROWS(n) {                                                                                                  \
+            T *a = x + r * v;                                                                                          \
+            if (target[r] < 0) {                                                                                       \
+                memset(a, 0, (size_t)v * sizeof(T));                                                                   \
+                continue;                                                                                              \
+            }                                                                                                          \
+            float by = g[r], lse = sums[r], each = smooth / (float)v;                                                  \
+            float right = exp_of(LOAD(a[target[r]]) - lse) - each - (1.0f - smooth);                                   \
+            for (int64_t i = 0; i < v; i++) a[i] = STORE((exp_of(LOAD(a[i]) - lse) - each) * by);                      \
+            a[target[r]] = STORE(right * by);                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
 
 /* C (m, n) = A B, or C += A B: A's element (i, t) stands at A[i * row + t * column], B is (k, n) by rows of ldb floats,
    n a multiple of LANES. Tiles of 8 or fewer rows by 2 or 1 vectors stay in registers. */

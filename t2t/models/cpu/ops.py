@@ -1,8 +1,9 @@
-"""The element-wise parts of a transformer layer and attention over rows of unlike lengths, each with its backward pass.
+"""The element-wise parts of a transformer layer, attention over rows of unlike lengths, the loss; with their gradients.
 
 Floor 4. They call `kernels.c`, on the CPU, in fp32 or bf16; statistics, sums and attention's scores are fp32 in both.
 
-Shapes: N and M positions, D features, F features of a hidden layer, R rows, h heads, I = h times the size of a head.
+Shapes: N and M positions, D features, F features of a hidden layer, R rows, h heads, I = h times the size of a head,
+V vocabulary.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import torch
 
 from t2t.models.cpu.kernels import call
 
-__all__ = ["Drop", "Noise", "Spans", "add_dropped", "attend", "dropped", "gated", "norm", "rectified", "self_attend"]
+__all__ = [
+    "Drop", "Noise", "Spans", "add_dropped", "attend", "cross_entropy", "dropped", "gated", "norm", "rectified",
+    "self_attend",
+]  # fmt: skip
 
 STRETCHES = 16  # in which gradients of weights are summed: fixed, so that the number of threads does not change a sum
 PARTS = 4  # the same of attention's bias, of which each head sums on its own
@@ -254,3 +258,35 @@ def _sizes(about: tuple[Any, ...], steps: tuple[int, int]) -> tuple[torch.Tensor
     queries, keys, heads, inner, *_ = about
     longest = max(queries.longest, keys.longest)
     return (queries.starts, keys.starts, len(queries.starts) - 1, heads, inner // heads, *steps, longest)
+
+
+# -- loss ------------------------------------------------------------------------------------------------------------
+
+
+def cross_entropy(logits_NV: torch.Tensor, target_N: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
+    """Return the cross-entropy of each row in nats, (N,) in fp32; 0 where a target is below 0.
+
+    The backward pass writes the gradient over ``logits_NV``: nothing else may need them, and it runs once. Raise
+    ``IndexError`` where a target is beyond the vocabulary.
+    """
+    if (target_N >= logits_NV.shape[1]).any():
+        raise IndexError(f"target {int(target_N.max())} of a vocabulary of {logits_NV.shape[1]}")
+    return _CrossEntropy.apply(logits_NV, target_N, float(label_smoothing))  # type: ignore[no-untyped-call]
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits_NV: torch.Tensor, target_N: torch.Tensor, smoothing: float) -> torch.Tensor:
+        logits_NV, target_N = logits_NV.contiguous(), target_N.contiguous()
+        nats_N, sums_N = torch.empty(len(logits_NV)), torch.empty(len(logits_NV))
+        call("cross_entropy", logits_NV.dtype, logits_NV, target_N, nats_N, sums_N, *logits_NV.shape, smoothing)
+        ctx.smoothing = smoothing
+        ctx.save_for_backward(logits_NV, target_N, sums_N)
+        return nats_N
+
+    @staticmethod
+    def backward(ctx: Any, grad_N: torch.Tensor) -> Any:  # type: ignore[override]
+        x_NV, target_N, sums_N = ctx.saved_tensors
+        call("cross_entropy_back", x_NV.dtype, grad_N.contiguous(), x_NV, target_N, sums_N, *x_NV.shape, ctx.smoothing)
+        torch.autograd.graph.increment_version(x_NV)  # so that PyTorch refuses a second pass over what is gone
+        return x_NV, None, None
