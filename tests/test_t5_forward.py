@@ -64,6 +64,29 @@ def test_loss_and_gradients_are_transformers(kind: str, feed: str, tied: bool) -
 
 
 @pytest.mark.parametrize("kind", TYPES)
+def test_label_smoothing_and_frozen_words_are_the_plain_ways(kind: str) -> None:
+    tokens = Tokens(AutoTokenizer.from_pretrained(MINI), max_input=64, max_target=16)
+    egs = [example(text, text[::-1]) for text in texts(12, seed=3, longest=6)]
+    net = build(kind, dropout=0.0).train()
+    net.get_input_embeddings().weight.requires_grad_(False)
+    losses, grads = [], []
+    for plain in (True, False):
+        options = Options(precision="fp32", plain=plain, label_smoothing=0.2)
+        model = Seq2Seq(net, tokens, options, "test")
+        net.zero_grad()
+        loss = model.loss(model.batch(egs)).nats
+        loss.backward()
+        losses.append(loss.item())
+        grads.append({name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None})
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    assert "shared.weight" not in grads[0]
+    assert grads[0].keys() == grads[1].keys()
+    assert_same(grads[1], grads[0], tolerance=1e-4)
+    with torch.no_grad():
+        assert model.loss(model.batch(egs)).nats.item() == losses[1]
+
+
+@pytest.mark.parametrize("kind", TYPES)
 def test_bf16_is_near(kind: str) -> None:
     net = build(kind, dropout=0.0).train()
     encoded = tensors(rows(17))

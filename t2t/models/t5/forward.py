@@ -14,12 +14,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy, embedding, linear
+from torch.nn.functional import embedding, linear
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from t2t.models.cpu.ops import Noise, Spans, add_dropped, attend, dropped, gated, norm, rectified, self_attend
+from t2t.models.cpu.ops import (
+    Noise,
+    Spans,
+    add_dropped,
+    attend,
+    cross_entropy,
+    dropped,
+    gated,
+    norm,
+    rectified,
+    self_attend,
+)
 from t2t.models.t5 import scale
-from t2t.models.t5.rows import IGNORED
 
 __all__ = ["distances", "flat_loss"]
 
@@ -36,9 +46,7 @@ def flat_loss(
     target_MD = embedding(tensors["shifted_M"], table_VD).to(dtype)
     hidden_MD = _decode(net.decoder, target_MD, encoded_ND, targets, sources, noise)
     logits_MV = linear(hidden_MD * scale(net.config), net.lm_head.weight.to(dtype))
-    return cross_entropy(
-        logits_MV.float(), tensors["target_M"], ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
-    )
+    return cross_entropy(logits_MV, tensors["target_M"], label_smoothing=label_smoothing).sum()
 
 
 def _encode(stack: Any, x_ND: torch.Tensor, spans: Spans, noise: Noise) -> torch.Tensor:
