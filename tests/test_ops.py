@@ -302,6 +302,12 @@ def test_in_bf16_cross_entropy_errs_no_more_than_pytorchs(smoothing: float) -> N
         assert (one.double() - exact).norm() <= 1.001 * (other.double() - exact).norm() + 1e-6 * exact.norm()
 
 
+def test_cross_entropy_of_large_logits_is_finite_and_right() -> None:
+    logits, target = torch.randn(4, 50) + torch.tensor([[-500.0], [-90.0], [90.0], [500.0]]), torch.arange(4)
+    wanted = cross_entropy(logits.double(), target, reduction="none")
+    assert torch.allclose(ops.cross_entropy(logits, target).double(), wanted, atol=1e-4, rtol=0)
+
+
 def test_cross_entropy_is_differentiated_once_and_has_bounds() -> None:
     logits = torch.randn(5, 9, requires_grad=True)
     nats = ops.cross_entropy(logits * 1, torch.arange(5)).sum()
