@@ -28,14 +28,14 @@ import numpy as np
 from t2t.errors import DataError, UsageError, did_you_mean
 from t2t.tagging import spans_of
 
-__all__ = ["METRICS", "Measure", "Metric", "Table", "measure", "metric", "table_of"]
+__all__ = ["METRICS", "Measure", "Metric", "Table", "bootstrap", "measure", "metric", "table_of"]
 
 Rows = np.ndarray  # (N, K) statistics, or (R, K) sums of R resamples
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Per-row statistics (N, K) and ``of``, which maps sums (R, K) to values (R,) in percent.
+    """Per-row statistics (N, K) and ``of``, which maps sums (R, K) to values (R,), of metrics in percent.
 
     ``pool`` makes the rows of one group into one.
     """
@@ -427,13 +427,17 @@ def measure(
     metric(name)
     if not len(golds):
         raise DataError(f"{name} over 0 rows is not a number", fix="Score a split that has rows.", code="D04")
-    table = table_of(name, golds, preds, groups)
+    return Measure(*bootstrap(table_of(name, golds, preds, groups), resamples=resamples, seed=seed), len(golds))
+
+
+def bootstrap(table: Table, *, resamples: int = 1000, seed: int = 0) -> tuple[float, float, float]:
+    """Return the value of a table and the bounds of its 95 % percentile bootstrap interval, which holds the value."""
     units = len(table.rows)
     rng = np.random.Generator(np.random.Philox(seed))
     values = [table.of(_draw(rng, units, size) @ table.rows) for size in _blocks(resamples, units)]
     low, high = np.percentile(np.concatenate(values), [2.5, 97.5])
     value = float(table.of(table.rows.sum(0, keepdims=True))[0])
-    return Measure(value, min(float(low), value), max(float(high), value), len(golds))
+    return value, min(float(low), value), max(float(high), value)
 
 
 def _draw(rng: np.random.Generator, n: int, size: int) -> np.ndarray:

@@ -26,6 +26,7 @@ __all__ = [
     "read",
     "render",
     "repair_table",
+    "signatures",
     "table",
 ]
 
@@ -106,15 +107,38 @@ def repair_table(report: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def held_out_table(report: dict[str, Any]) -> list[dict[str, str]]:
-    """Return how well text that was held out is restored, one row a corpus, as text cells."""
+    """Return how well plain text is restored, one row a corpus, as text cells; perplexity where it was asked for."""
+    found = report.get("held_out", {})
+    figures = [("nats a token", "nats_per_token", 4), ("bits a byte", "bits_per_byte", 4)]
+    if any("perplexity" in one for one in found.values()):
+        figures.append(("perplexity", "perplexity", 2))
     return [
         {
-            "held out": name,
-            "nats a token": f"{one['nats_per_token']:.4f}",
-            "bits a byte": f"{one['bits_per_byte']:.4f}",
+            "text": name,
+            **{title: _figure(one, key, digits) for title, key, digits in figures},
+            "stretches": _counted(one.get("stretches")),
+            "tokens": _counted(one.get("tokens")),
         }
-        for name, one in report.get("held_out", {}).items()
+        for name, one in found.items()
     ]
+
+
+def _figure(one: Mapping[str, Any], key: str, digits: int) -> str:
+    """Return a figure with its interval; reports of old have none."""
+    if key not in one:
+        return "–"
+    bounds = one.get(f"{key}_interval")
+    return f"{one[key]:.{digits}f}" + (f" [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]" if bounds else "")
+
+
+def _counted(count: int | None) -> str:
+    return "–" if count is None else f"{count:,}"
+
+
+def signatures(report: dict[str, Any]) -> list[str]:
+    """Return how each figure of a report was made: those of scores, then those of plain text."""
+    texts = (one.get("signature") for one in report.get("held_out", {}).values())
+    return [*(row["signature"] for row in report["rows"]), *filter(None, texts)]
 
 
 def pair_table(report: dict[str, Any]) -> list[dict[str, str]]:
@@ -181,14 +205,14 @@ def markdown(report: dict[str, Any]) -> str:
         ]
     lines += ["", "## Notes", "", *(f"- {_cell(note)}" for note in report["notes"])]
     lines += ["", "## Signatures", "", f"- run: `{report['signature']}`"]
-    lines += [f"- `{row['signature']}`" for row in report["rows"]]
+    lines += [f"- `{signature}`" for signature in signatures(report)]
     return "\n".join(lines) + "\n"
 
 
 def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the tables that stand below the scores, with their titles; those without rows are not shown."""
     return [
-        ("Text that was held out", held_out_table(report)),
+        ("Loss on plain text", held_out_table(report)),
         ("Spread over prompts", prompt_table(report)),
         ("Repaired answers", repair_table(report)),
         ("Scoring every pair of n texts", pair_table(report)),
@@ -263,8 +287,9 @@ def html(report: dict[str, Any], curve: list[tuple[int, float]], wrong: dict[str
     page = environment.get_template("report.html.jinja")
     more = _more(report)
     return page.render(
-        r=report, rows=table(report), bars=_bars(report), path=_path(curve), curve=curve, wrong=wrong, more=more
-    )
+        r=report, rows=table(report), bars=_bars(report), path=_path(curve), curve=curve, wrong=wrong, more=more,
+        signatures=signatures(report),
+    )  # fmt: skip
 
 
 def _bars(report: dict[str, Any]) -> list[dict[str, Any]]:

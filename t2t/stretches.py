@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,13 +26,14 @@ from t2t.sources import SplitMissing, parse_source
 from t2t.token_files import TokenFile, tokenised
 from t2t.tokens import Encoded, Tokens
 from t2t.types import Example, Task
+from t2t.version import VERSION
 
-__all__ = ["Stretches", "cut", "vocabulary_of"]
+__all__ = ["Stretches", "cut", "spaced", "vocabulary_of"]
 
 MOST_SENTINELS = 1000
 MODES = {"R": ("[R]", "[NLU]"), "S": ("[S]", "[S2S]"), "X": ("[X]", "[NLG]")}  # UL2's, and those of its checkpoint
-HELD = 256  # stretches that are held out of a corpus without a split of its own for it, at most …
-OF_TWENTY = 20  # … and at most one of so many
+HELD = 256  # stretches that are measured, unless another number is asked for …
+OF_TWENTY = 20  # … and of a corpus without a split of its own for it at most one of so many
 KEPT = 4096  # stretches that are remembered: more than are in a step
 
 
@@ -65,6 +66,20 @@ class Stretches(Examples):
     def fingerprint(self) -> str:
         """What stands for the ids and for what is made of them."""
         return f"{self.file.digest}:{self.how.name}:{self.how.density}:{self.how.mean_span}:{self.raw}:{len(self)}"
+
+    @property
+    def signature(self) -> str:
+        """What is measured on the stretches: fields that must agree for losses to be compared.
+
+        Where ``tokenizer`` differs, and with it how many stretches there are, bits a byte can be.
+        """
+        how = "".join(f"|{name}:{value}" for name, value in
+                      (("density", self.how.density), ("span", self.how.mean_span)) if value)  # fmt: skip
+        return (
+            f"task:{self.task.name}|split:{self.split}|data:{self.file.text[:12]}|objective:{self.how.name}{how}"
+            f"|stretch:{self.raw}|stretches:{len(self)}/{self.file.counts.tokens // self.raw}|seed:{self.seed}"
+            f"|tokenizer:{self.file.tokenizer[:12]}|interval:bootstrap-1000|t2t:{VERSION}"
+        )
 
     @property
     def bytes_a_token(self) -> float:
@@ -115,17 +130,11 @@ def cut(found: Sets, tokens: Tokens, config: Config, *, alone: bool, watch: Any)
     the corpus's own, evenly spaced. ``alone`` says that the model has no encoder. Raise ``UsageError`` for an objective
     that it cannot learn, ``DataError`` for a corpus that is shorter than a stretch.
     """
-    train, held, notes, vocabulary = dict(found.train), dict(found.held), list(found.notes), vocabulary_of(tokens)
-    origins = dict(found.origins)
+    train, held, notes, origins = dict(found.train), dict(found.held), list(found.notes), dict(found.origins)
     for name, one in found.corpora.items():
-        how = _objective(one, config, alone)
-        make = partial(Stretches, one, how=how, vocabulary=vocabulary, max_input=config.max_input, seed=config.seed,
-                       alone=alone)  # fmt: skip
-        read = partial(_read, tokens=tokens, raw=how.raw(config.max_input), alone=alone, notes=notes, watch=watch)
+        make, read = _ways(one, tokens, config, alone=alone, notes=notes, watch=watch)
         own = _corpus(one, "train", config)
-        if own.origin:
-            notes.append(own.origin.notice())
-        origins[name] = own.origin.kind if own.origin else "file"
+        origins[name] = _origin(own, notes)
         file, count = read(own)
         apart = _apart(one, config)
         if apart is not None:
@@ -138,6 +147,41 @@ def cut(found: Sets, tokens: Tokens, config: Config, *, alone: bool, watch: Any)
             if len(kept):
                 held[name] = make(split="train", file=file, places=kept)
     return replace(found, train=train, held=held, notes=notes, origins=origins)
+
+
+def spaced(found: Sets, tokens: Tokens, config: Config, *, alone: bool, watch: Any) -> Sets:
+    """Return the sets with the stretches of their corpora that a model is measured on: evenly spaced ones of all.
+
+    Of a data set those of ``config.split`` are taken; at most ``config.eval_limit`` of them, or `HELD`. Raise as `cut`.
+    """
+    held: dict[str, Examples] = {}
+    notes, origins = list(found.notes), dict(found.origins)
+    for name, one in found.corpora.items():
+        make, read = _ways(one, tokens, config, alone=alone, notes=notes, watch=watch)
+        own = _corpus(one, config.split, config)
+        origins[name] = _origin(own, notes)
+        file, count = read(own)
+        places = _spaced(count, config.eval_limit or HELD)
+        held[name] = make(split=config.split if own.origin else "all", file=file, places=places)
+    return replace(found, held=held, notes=notes, origins=origins)
+
+
+def _ways(
+    one: Task, tokens: Tokens, config: Config, *, alone: bool, notes: list[str], watch: Any
+) -> tuple[Callable[..., Stretches], Callable[[Corpus], tuple[TokenFile, int]]]:
+    """Return what makes stretches under a task's objective, and what reads a corpus for them."""
+    how = _objective(one, config, alone)
+    make = partial(Stretches, one, how=how, vocabulary=vocabulary_of(tokens), max_input=config.max_input,
+                   seed=config.seed, alone=alone)  # fmt: skip
+    return make, partial(_read, tokens=tokens, raw=how.raw(config.max_input), alone=alone, notes=notes, watch=watch)
+
+
+def _origin(own: Corpus, notes: list[str]) -> str:
+    """Return of which kind the place is that a corpus came from; note a data set's."""
+    if own.origin is None:
+        return "file"
+    notes.append(own.origin.notice())
+    return own.origin.kind
 
 
 def _read(own: Corpus, *, tokens: Tokens, raw: int, alone: bool, notes: list[str], watch: Any) -> tuple[TokenFile, int]:

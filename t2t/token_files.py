@@ -46,10 +46,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """The ids of a corpus, one document after the other. ``digest`` stands for content, tokenizer and separator."""
+    """The ids of a corpus, one document after the other. ``digest`` stands for content, tokenizer and separator.
+
+    ``text`` stands for the content alone, ``tokenizer`` for the tokenizer alone.
+    """
 
     path: Path
     digest: str
+    text: str
+    tokenizer: str
     counts: Counts
     dtype: np.dtype
 
@@ -68,7 +73,8 @@ def tokenised(
     Where another process makes the same file, it is waited for. Raise ``DataError`` where the corpus has no text, and
     ``DiskError``.
     """
-    digest = _digest(corpus, tokens, between)
+    text, tokenizer = corpus.digest(), tokens.digest
+    digest = hashlib.sha256(json.dumps([FORMAT, text, tokenizer, between]).encode()).hexdigest()
     path = cache_folder() / "tokens" / digest[:32] / "ids.bin"
     dtype = np.dtype("uint16" if len(tokens.tokenizer) <= 2**16 else "uint32")
     try:
@@ -82,12 +88,7 @@ def tokenised(
         raise runs.disk_error(error, path.parent) from None
     if not counts.tokens:
         raise DataError("the corpus has no text", where=corpus.name, fix="Give another one.", code="D04")
-    return TokenFile(path, digest, counts, dtype)
-
-
-def _digest(corpus: Corpus, tokens: Tokens, between: int | None) -> str:
-    said = [FORMAT, corpus.digest(), tokens.digest, between]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    return TokenFile(path, digest, text, tokenizer, counts, dtype)
 
 
 def _known(path: Path, dtype: np.dtype) -> Counts:

@@ -573,7 +573,7 @@ def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
     Where there is nothing to score, what was held out is measured, and the last checkpoint is the one that counts.
     """
     state, config = run.state, run.config
-    held = _held_out(run)
+    held = _held_out(run, budget=config.eval_tokens)
     if not run.sets.score:
         state.evaluated = state.step
         if held and metrics:
@@ -600,10 +600,10 @@ def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
         checkpoint.set_best(run.checkpoints, state.step)
 
 
-def _held_out(run: Run) -> dict[str, HeldOut]:
+def _held_out(run: Run, *, budget: int) -> dict[str, HeldOut]:
     """Measure the stretches that were held out, and say it. Every rank measures the same."""
     found = {
-        name: measure(run.model, egs, budget=run.config.eval_tokens)
+        name: measure(run.model, egs, budget=budget)
         for name, egs in run.sets.held.items()
         if isinstance(egs, Stretches)
     }
@@ -613,6 +613,7 @@ def _held_out(run: Run) -> dict[str, HeldOut]:
 
 
 def _as_json(held: dict[str, HeldOut]) -> dict[str, dict[str, float]]:
+    """Return the figures of a line of metrics.jsonl."""
     return {
         name: {"nats_per_token": round(one.nats_per_token, 5), "bits_per_byte": round(one.bits_per_byte, 5)}
         for name, one in held.items()
@@ -685,7 +686,7 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
             checkpoint.verify(path)
             checkpoint.load(path, run.model.net)
             run.notes.append(f"the model is that of step {run.state.best_step}, the best of those evaluated")
-    held = {} if run.model.fits else _held_out(run)
+    held = {} if run.model.fits else _held_out(run, budget=1)
     run.notes += [f"{name}: held out {one}" for name, one in held.items()]
     if run.main:
         _save_model(run)
@@ -707,7 +708,7 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
         folder=str(run.folder),
     )
     if run.main:
-        more = {"held_out": _as_json(held)} if held else {}
+        more = {"held_out": {name: one.asdict() for name, one in held.items()}} if held else {}
         runs.write_json(run.folder / "report.json", {**_report_json(report, run, answered), **more})
     return report
 

@@ -12,7 +12,7 @@ from t2t import sets
 from t2t.config import Config
 from t2t.errors import DataError, UsageError
 from t2t.objectives import OBJECTIVES
-from t2t.stretches import Stretches, cut, vocabulary_of
+from t2t.stretches import HELD, Stretches, cut, spaced, vocabulary_of
 from t2t.tokens import Tokens, load_tokenizer
 from t2t.train import Watch
 from t2t.types import Example
@@ -91,6 +91,41 @@ def test_a_corpus_of_its_own_can_be_held_out(tmp_path: Path, tokens: Tokens, boo
     both = found(tokens, [book], validation=other)
     assert len(only(both.train)) == len(only(both.train).file.ids) // only(both.train).raw
     assert only(both.held).file.path != only(both.train).file.path
+
+
+def measured(tokens: Tokens, name: str, **settings: Any) -> Stretches:
+    """Return the stretches of a corpus that a model is measured on."""
+    config = Config(corpus=(name,), **{"max_input": 32, **settings})
+    some = sets.Sets(sets.chosen_mix(config), corpora=sets.own_tasks(config))
+    return only(spaced(some, tokens, config, alone=False, watch=Watch()).held)
+
+
+def test_evenly_spaced_stretches_of_all_are_measured(tokens: Tokens, book: str) -> None:
+    every, some = measured(tokens, book), measured(tokens, book, eval_limit=4)
+    count = len(every.file.ids) // every.raw
+    assert 20 < count < HELD and len(every) == count
+    places = [int(eg.uid.rpartition(":")[2]) for eg in some[:]]
+    assert places == [(2 * i + 1) * count // 8 for i in range(4)]
+    asked = every.encode([every[place] for place in places])
+    for one, same in zip(some.encode(some[:]), asked, strict=True):
+        assert one.source.tolist() == same.source.tolist() and one.target.tolist() == same.target.tolist()
+
+
+def test_of_a_data_set_those_of_the_split_are_measured(tokens: Tokens) -> None:
+    where = {"source": "sample", "eval_limit": 2}
+    one, two = (measured(tokens, "corpora/wiki_en", split=split, **where) for split in ("validation", "train"))
+    assert one.file.text != two.file.text and (one.split, two.split) == ("validation", "train")
+
+
+def test_the_signature_tells_what_was_asked(tmp_path: Path, tokens: Tokens, book: str) -> None:
+    said = measured(tokens, book).signature
+    assert "|split:all|" in said and "|objective:span_corruption|density:0.15|span:3.0|stretch:34|" in said
+    assert f"|tokenizer:{tokens.digest[:12]}|" in said and measured(tokens, book).signature == said
+    other = write(tmp_path / "book2.jsonl", ["Something else altogether."] * 200)
+    for changed in ({"seed": 0}, {"max_input": 40}, {"objective": "lm"}, {"noise_density": 0.3}, {"eval_limit": 3}):
+        assert measured(tokens, book, **changed).signature != said
+    fields = dict(field.split(":", 1) for field in measured(tokens, other).signature.split("|"))
+    assert fields["data"] not in said
 
 
 def test_rates_stand_behind_corpora_and_tasks_join_them(tmp_path: Path, tokens: Tokens, book: str) -> None:
