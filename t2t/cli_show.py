@@ -29,7 +29,7 @@ def show_run(obj: Any, folder: Path) -> None:
 
 
 def show_report(folder: Path) -> None:
-    from t2t.report import held_out_table, pair_table, prompt_table, read, repair_table, table
+    from t2t.report import held_out_table, pair_table, prompt_table, read, repair_table, signatures, table
 
     report = read(folder)
     title = f"{report['run']} · {report['split']}" + (" · SAMPLE DATA" if report["source"] == "sample" else "")
@@ -42,7 +42,10 @@ def show_report(folder: Path) -> None:
     elif not report.get("held_out"):
         click.echo(f"{report['run']}: nothing was scored; the notes of the report say why")
     if held := held_out_table(report):
-        show(f"{report['run']} · text that was held out", held, right=("nats a token", "bits a byte"))
+        show(f"{report['run']} · loss on plain text, with 95 % intervals", held, right=("stretches", "tokens"))
+    if not rows:
+        for signature in signatures(report):
+            click.echo(visible(signature, 1000))
     if several:
         show("spread over prompts", several, right=("prompts", "mean", "lowest", "highest", "sd"))
     if repairs := repair_table(report):
@@ -55,7 +58,7 @@ def show_report(folder: Path) -> None:
 
 def show_comparison(found: Any) -> None:
     """Print a comparison as tables."""
-    from t2t.compare import difference_rows, run_rows, score_blocks
+    from t2t.compare import difference_rows, run_rows, score_blocks, text_rows
 
     for note in found.notes:
         click.echo(visible(note, 1000))
@@ -63,6 +66,11 @@ def show_comparison(found: Any) -> None:
     for block in score_blocks(found):
         click.echo()
         show("scores by run, percent with 95 % intervals", block, right=("n",))
+    if texts := text_rows(found):
+        click.echo()
+        show("loss on plain text by run, with 95 % intervals", texts, right=("stretches", "tokens"))
+    if not found.differences:
+        return
     click.echo()
     show(f"differences to {found.runs[0].run}, percent points", difference_rows(found),
          right=("difference", "p", "Holm", "MDE", "disagree"))  # fmt: skip

@@ -27,6 +27,7 @@ from t2t.errors import UsageError, visible
 from t2t.metrics import Table, measure, table_of
 from t2t.mixtures import mix, mixes
 from t2t.predict import answers_for, read_predictions
+from t2t.report import held_out_table
 from t2t.runs import read_config
 from t2t.tasks import task
 from t2t.types import Prediction, Task
@@ -44,11 +45,13 @@ __all__ = [
     "paired",
     "run_rows",
     "score_blocks",
+    "text_rows",
 ]
 
 COSTS = ("parameters", "train_seconds", "train_tokens", "examples_per_second", "peak_memory_mb")
 RIGHT_OR_WRONG = ("accuracy", "group_exact", "exact", "squad_em")  # each row, or each group, is one or the other
 WAYS = ("write", "rank", "constrained")  # of answering: the first that a run has is compared
+VOCABULARY = {"tokenizer", "stretches"}  # fields of a text's signature in which vocabularies may differ
 RESAMPLES = 2000
 RESAMPLES_A_TEST = 100  # 2 of these would be the least p: corrected for as many tests it is still .02
 DETECTABLE = 1.959964 + 0.841621  # standard errors: a two-sided test at 5 % finds it with a power of 80 %
@@ -133,12 +136,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Runs in the order given, the scores of each, and how each differs from the first."""
+    """Runs in the order given, the scores of each, and how each differs from the first.
+
+    ``texts`` are their losses on plain text: ``run``, ``text``, and what a report says of it.
+    """
 
     split: str
     runs: tuple[Entry, ...]
     scores: tuple[Standing, ...]
     differences: tuple[Difference, ...]
+    texts: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -243,6 +250,12 @@ class _Run:
     report: Mapping[str, Any]
     answers: list[_Answers]
 
+    @property
+    def texts(self) -> Mapping[str, dict[str, Any]]:
+        """What its report says of its losses on plain text."""
+        found: dict[str, dict[str, Any]] = self.report.get("held_out", {})
+        return found
+
     def row(self, answers: _Answers, metric: str) -> Mapping[str, Any] | None:
         """Return the score of some answers as the report has it; None if it has none of these very rows."""
         wanted = (answers.task, metric, answers.by, len(answers.preds))
@@ -252,11 +265,11 @@ class _Run:
 
 
 def compare(runs: Sequence[str | Path], *, split: str = "validation") -> Comparison:
-    """Compare run folders on every task that the first and another have answered.
+    """Compare run folders on every task that the first and another have answered, and on plain text.
 
     Written answers are taken, ranked ones where a run has no others. Raise ``UsageError`` for fewer than two runs, a
-    run without a task in common with the first, rows or gold answers that differ, and runs on sample data beside runs
-    on real data.
+    run without a task or text in common with the first, rows or gold answers that differ, and runs on sample data
+    beside runs on real data.
     """
     if len(runs) < 2:
         raise UsageError("there is nothing to compare with", fix="Give two or more run folders.")
@@ -275,6 +288,7 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation") -> Compari
         runs=tuple(_entry(run, split) for run in found),
         scores=tuple(one for run, answers in zip(found, labelled, strict=True) for one in _standings(run, answers)),
         differences=tuple(replace(one, holm=p) for one, p in zip(differences, corrected, strict=True)),
+        texts=tuple({"run": run.name, "text": text, **said} for run in found for text, said in run.texts.items()),
         notes=tuple(_notes(found, split)),
     )
 
@@ -289,10 +303,11 @@ def _names(runs: Sequence[str | Path]) -> list[str]:
 def _read(folder: Path, name: str, split: str) -> _Run:
     """Read the report and the answers of a run. Raise ``UsageError`` if it answered nothing."""
     answers = list(_answers(folder / "eval" / split, _own_tasks(folder)))
-    if not answers:
+    run = _Run(name, folder, _report(folder, split), answers)
+    if not (answers or run.texts):
         raise UsageError(f"no task of split {split} was answered", where=str(folder),
                          fix=f"Give the folder of a run, or `t2t eval` it with --split {split}.")  # fmt: skip
-    return _Run(name, folder, _report(folder, split), answers)
+    return run
 
 
 def _own_tasks(folder: Path) -> dict[str, Task]:
@@ -374,9 +389,9 @@ def _label(answers: _Answers, several: set[str]) -> str:
 
 
 def _shared(one: _Run, two: _Run, mine: Mapping[str, Any], theirs: Mapping[str, Any], split: str) -> list[str]:
-    """Return what both runs answered. Raise ``UsageError`` if that is nothing."""
+    """Return what both runs answered. Raise ``UsageError`` if that is nothing, and no text was read by both."""
     shared = [label for label in mine if label in theirs]
-    if not shared:
+    if not shared and not one.texts.keys() & two.texts.keys():
         raise UsageError(
             f"the runs have no task of split {split} in common", where=f"{one.folder} {two.folder}",
             fix="Evaluate both on one task, under one prompt if one of them has several.",
@@ -462,6 +477,19 @@ def _notes(runs: Sequence[_Run], split: str) -> Iterator[str]:
     averaged = {tuple(sorted((run.report.get("average") or {}).get("tasks", ()))) for run in runs}
     if len(averaged) > 1:
         yield "the averages are over different tasks"
+    for text in dict.fromkeys(text for run in runs for text in run.texts):
+        signatures = [run.texts.get(text, {}).get("signature") for run in runs]
+        said = [_fields(signature) for signature in signatures if signature]
+        odd = [name for name in (said or [{}])[0] if any(other.get(name) != said[0][name] for other in said)]
+        if set(odd) - VOCABULARY:
+            yield f"{text}: losses are not of one text and question, they differ in {', '.join(odd)}"
+        elif "tokenizer" in odd:
+            yield f"{text}: the vocabularies differ, so compare bits a byte"
+
+
+def _fields(signature: str) -> dict[str, str]:
+    """Return the fields of a signature."""
+    return {name: value for name, _, value in (field.partition(":") for field in signature.split("|"))}
 
 
 # -- tables ----------------------------------------------------------------------------------------------------------
@@ -512,6 +540,8 @@ def score_blocks(found: Comparison, *, width: int = 100) -> list[list[dict[str, 
         star = "" if one.by == "write" else "*"
         row[numbers[one.run]] = f"{one.value:.1f}{star} [{one.low:.1f}, {one.high:.1f}]"
     rows = list(cells.values())
+    if not rows:
+        return []
     fixed = sum(max(len(name), *(len(row[name]) for row in rows)) + 2 for name in ("task", "metric", "n"))
     widest = max(len(cell) for row in rows for name, cell in row.items() if name in numbers.values()) + 2
     most = max(1, (width + 2 - fixed) // widest)  # nothing stands behind the last
@@ -521,6 +551,15 @@ def score_blocks(found: Comparison, *, width: int = 100) -> list[list[dict[str, 
          for row in rows]
         for at in range(0, len(columns), most)
     ]  # fmt: skip
+
+
+def text_rows(found: Comparison) -> list[dict[str, str]]:
+    """Return the losses on plain text as text cells, a row a text and run."""
+    numbers = {run.run: str(number) for number, run in enumerate(found.runs, 1)}
+    rows = held_out_table({"held_out": dict(enumerate(found.texts))})
+    cells = [{"text": one["text"], "run": numbers[one["run"]], **{k: row[k] for k in row if k != "text"}}
+             for one, row in zip(found.texts, rows, strict=True)]  # fmt: skip
+    return sorted(cells, key=lambda row: row["text"])
 
 
 def difference_rows(found: Comparison) -> list[dict[str, str]]:

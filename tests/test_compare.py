@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t2t import cli
-from t2t.compare import Comparison, compare, difference_rows, holm, mcnemar, paired, run_rows, score_blocks
+from t2t.compare import Comparison, compare, difference_rows, holm, mcnemar, paired, run_rows, score_blocks, text_rows
 from t2t.config import Config
 from t2t.errors import UsageError
 from t2t.predict import write_predictions
@@ -400,3 +400,29 @@ def test_a_task_that_a_run_was_given_as_a_file_is_known_by_its_run(tmp_path: Pat
     for folder in folders:
         write_config(folder, Config(task=(str(mine),), steps=1))
     assert compare(folders).scores[0].task == "own/mine"
+
+
+def text(folder: Path, bits: float, **said: str) -> Path:
+    """Write the report of a model that was measured on plain text."""
+    fields = {"data": "d", "objective": "lm", "stretches": "9/10", "tokenizer": "t", **said}
+    loss = {"nats_per_token": 2 * bits, "bits_per_byte": bits, "stretches": 9, "tokens": 90,
+            "signature": "|".join(f"{name}:{value}" for name, value in fields.items())}  # fmt: skip
+    folder.mkdir()
+    report = {"source": "file", "split": "validation", "held_out": {"book": loss}}
+    (folder / "report.json").write_text(json.dumps(report))
+    return folder
+
+
+def test_losses_on_plain_text_stand_side_by_side(tmp_path: Path) -> None:
+    same = compare([text(tmp_path / "a", 1.5), text(tmp_path / "b", 1.25)])
+    assert [(row["run"], row["bits a byte"]) for row in text_rows(same)] == [("1", "1.5000"), ("2", "1.2500")]
+    assert same.notes == () and same.differences == () and score_blocks(same) == []
+    other = compare([tmp_path / "a", text(tmp_path / "c", 1.0, tokenizer="u", stretches="7/8")])
+    assert other.notes == ("book: the vocabularies differ, so compare bits a byte",)
+    odd = compare([tmp_path / "a", text(tmp_path / "e", 1.0, data="e", tokenizer="u")])
+    assert odd.notes == ("book: losses are not of one text and question, they differ in data, tokenizer",)
+
+
+def test_runs_without_a_text_or_task_in_common_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no task of split validation in common"):
+        compare([text(tmp_path / "a", 1.5), write(tmp_path / "b", rte([0, 1]))])

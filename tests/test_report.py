@@ -98,3 +98,18 @@ def test_a_run_without_scores_or_curve(tmp_path: Path) -> None:
 def test_no_report_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no report\.json"):
         report.render(tmp_path)
+
+
+def test_losses_on_plain_text_stand_with_their_intervals_and_signatures(tmp_path: Path) -> None:
+    figures = {"nats_per_token": 2.0, "nats_per_token_interval": [1.9, 2.1], "bits_per_byte": 1.0}
+    more = {"perplexity": 7.389, "perplexity_interval": [6.686, 8.166], "stretches": 256, "tokens": 14848}
+    texts = {"new": {**figures, **more, "signature": "task:new|seed:1"}, "old": {"nats_per_token": 3.0}}
+    folder = write(tmp_path / "r", held_out=texts)
+    new, old = report.held_out_table(report.read(folder))
+    assert new == {"text": "new", "nats a token": "2.0000 [1.9000, 2.1000]", "bits a byte": "1.0000",
+                   "perplexity": "7.39 [6.69, 8.17]", "stretches": "256", "tokens": "14,848"}  # fmt: skip
+    assert old == {"text": "old", "nats a token": "3.0000", **dict.fromkeys([*new][2:], "–")}
+    assert report.signatures(report.read(folder)) == ["task:glue/rte", "task:new|seed:1"]
+    report.render(folder)
+    for page in ("report.md", "report.html"):
+        assert "task:new|seed:1" in (folder / page).read_text()
