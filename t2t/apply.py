@@ -101,7 +101,9 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
     """
     config = settings_of(model, settings)
     if bool(config.mix) == bool(config.task):
-        raise UsageError("say what to evaluate on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
+        raise UsageError(
+            "say what to evaluate on: --mix NAME or --task NAME[,NAME], or --corpus CORPUS", fix="See `t2t ls mixes`."
+        )
     place = models.find(config.model, config.family)
     found = sets.load(config, training=False, preferred=models.PREFERRED.get(place.family, ()))
     loaded = models.build(place, options(config))

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from t2t.cli_ls import ls
-from t2t.cli_options import JSON, PLAIN, SOURCE, joined_settings
+from t2t.cli_options import COLUMN, JSON, MEAN_SPAN, NOISE_DENSITY, PLAIN, SOURCE, joined_settings
 from t2t.cli_prompt import prompt
 from t2t.cli_show import show_comparison, show_report
 from t2t.cli_train import distill_, pet, pretrain, resume, train
@@ -73,22 +73,46 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--prompt", help="The prompt, several (t5,plain) or all: a score for each, and their spread.")
 @click.option("--shots", type=int, help="Rows of the training split to show before each input.")
 @click.option("--shots-by", help="How they are chosen: random | balanced | nearest.")
-@click.option("--limit", type=int, help="Score a seeded sample of this many rows a task.")
+@click.option(
+    "--corpus",
+    multiple=True,
+    metavar="CORPUS",
+    help="In place of tasks, plain text: a file, a directory, a glob or a hub id (--split of it); repeatable.",
+)
+@click.option(
+    "--objective",
+    help="What is asked of it: see `t2t ls objectives` (default: what the run was pretrained on, else lm for causal "
+    "models, span_corruption for others).",
+)
+@NOISE_DENSITY
+@MEAN_SPAN
+@COLUMN
+@click.option(
+    "--limit",
+    type=int,
+    help="Score a seeded sample of this many rows a task; of a corpus so many stretches, evenly spaced (default: 256).",
+)
 @click.option("--source", metavar="WHERE", help="As for train (default: the run's own, or auto).")
 @click.option(
-    "--out", help="Folder for predictions and report (default: RUN/eval/SPLIT; with --limit or a MODEL runs/eval-N)."
+    "--out",
+    help="Folder for predictions and report (default: RUN/eval/SPLIT; with --limit, --corpus or a MODEL runs/eval-N).",
 )
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name, such as max_target.")
 @JSON
 @click.pass_obj
 def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Evaluate a run or a model; every score has n, an interval and the share of unparsed answers."""
+    """Evaluate a run or a model, on tasks or on plain text; every figure has n, an interval and a signature."""
     from t2t.apply import evaluate_model
+    from t2t.plain_text import evaluate_text
 
     options["task"] = options.pop("task_")
     options["eval_limit"] = options.pop("limit")
+    options["corpus"] = list(options["corpus"]) or None
     settings = joined_settings(options, None, given)
-    folder = evaluate_model(model, settings, watch=obj["screen"])
+    odd = [name for name in ("objective", "noise_density", "mean_span", "column") if name in settings]
+    if odd and not settings.get("corpus"):
+        raise UsageError(f"tasks have no {', '.join(odd)}", fix="Say which text: --corpus CORPUS.", code="C01")
+    folder = (evaluate_text if settings.get("corpus") else evaluate_model)(model, settings, watch=obj["screen"])
     from t2t.report import read, render
 
     render(folder)

@@ -13,11 +13,19 @@ import click
 
 from t2t.errors import UsageError
 
-__all__ = ["FRESH", "JSON", "PLAIN", "SOURCE", "config_options", "joined_settings"]
+__all__ = ["COLUMN", "FRESH", "JSON", "MEAN_SPAN", "NOISE_DENSITY", "PLAIN", "SOURCE", "config_options",
+           "joined_settings"]  # fmt: skip
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 PLAIN = click.option("--plain", is_flag=True, default=None, help="Without what is hand-written for speed.")
 FRESH = click.option("--fresh", is_flag=True, default=None, help="Leave trained weights out: begin from random ones.")
+COLUMN = click.option("--column", help="The column, or key, of the text.  [default: text]")
+NOISE_DENSITY = click.option(
+    "--noise-density", type=float, help="The share of noise tokens (default: the objective's)."
+)
+MEAN_SPAN = click.option(
+    "--mean-span", type=float, help="Tokens of a noise span, on average (default: the objective's)."
+)
 SOURCE = click.option(
     "--source", default="auto", show_default=True, metavar="WHERE",
     help="auto | hub | sample | DIR | FILE | SPLIT=FILE[,SPLIT=FILE].",

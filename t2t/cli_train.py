@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from t2t.cli_options import FRESH, PLAIN, config_options, joined_settings
+from t2t.cli_options import COLUMN, FRESH, MEAN_SPAN, NOISE_DENSITY, PLAIN, config_options, joined_settings
 from t2t.cli_show import show_comparison, show_run
 from t2t.errors import UsageError, visible
 from t2t.screen import show
@@ -138,9 +138,9 @@ def _train_line_up(
     "(default: by size).  [default: corpora/wiki_en]",
 )
 @click.option("--objective", help="What is learned of it: see `t2t ls objectives`.  [default: span_corruption]")
-@click.option("--noise-density", type=float, help="The share of noise tokens (default: the objective's).")
-@click.option("--mean-span", type=float, help="Tokens of a noise span, on average (default: the objective's).")
-@click.option("--column", help="The column, or key, of the text.  [default: text]")
+@NOISE_DENSITY
+@MEAN_SPAN
+@COLUMN
 @click.option("--validation", metavar="CORPUS", help="What the loss is measured on (default: some of the corpus).")
 @FRESH
 @config_options

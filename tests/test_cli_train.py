@@ -109,6 +109,27 @@ def test_a_causal_model_is_pretrained_as_a_language_model(t2t: Run, book: str) -
     assert held["nats_per_token"] < steps[0] and held["bits_per_byte"] > 0
 
 
+def test_what_was_pretrained_is_measured_on_other_text_and_compared(t2t: Run, book: str, tiny: Path) -> None:
+    done = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--steps", "20", "--learning-rate", "3e-3", "--out",
+               "one", *SMALL)  # fmt: skip
+    assert done.code == 0, done.err
+    words = random.Random(2)
+    Path("other.jsonl").write_text(json.dumps({"body": " ".join(words.choices("abcdefgh", k=2000))}) + "\n")
+    how = ("--corpus", "other.jsonl", "--column", "body", "--set", "max_input=24")
+    done = t2t("eval", "one", *how, "--limit", "9", "--json")
+    assert done.code == 0, done.err
+    (found,) = json.loads(done.out)["held_out"].values()
+    assert found["stretches"] == 9 and Path("runs/eval-one-1/report.md").is_file()
+    done = t2t("eval", str(tiny), *how, "--limit", "9", "--out", "before")
+    assert done.code == 0 and found["signature"] in done.out.replace("\n", ""), done.err
+    assert found["signature"] in (Path("before") / "report.md").read_text()
+    done = t2t("compare", "before", "runs/eval-one-1")
+    assert done.code == 0 and "loss on plain text by run" in done.out and "differ" not in done.out, done.err
+    assert f"{found['bits_per_byte']:.4f}" in done.out
+    first, second = json.loads(t2t("compare", "before", "runs/eval-one-1", "--json").out)["texts"]
+    assert first["nats_per_token"] > second["nats_per_token"] == found["nats_per_token"]
+
+
 def test_resuming_refuses_a_corpus_that_has_changed(t2t: Run, book: str, tiny: Path) -> None:
     done = t2t("pretrain", "--corpus", book, "--model", str(tiny), "--steps", "2", "--out", "one", *SMALL)
     assert done.code == 0, done.err

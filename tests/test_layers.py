@@ -46,7 +46,7 @@ FLOORS = {
     ),
     3: ("tokens", "token_files", "stretches", "batches", "optim", "vocabulary"),
     4: ("models",),  # and all below it
-    5: ("checkpoint", "predict", "pairs", "apply", "check", "teacher", "train", "pet"),
+    5: ("checkpoint", "predict", "pairs", "apply", "plain_text", "check", "teacher", "train", "pet"),
     6: ("report", "compare", "lineup", "distill", "bench"),
     7: ("cli", "cli_ls", "cli_options", "cli_prompt", "cli_show", "cli_train", "cli_vocab", "serve", "screen"),
 }
