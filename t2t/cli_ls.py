@@ -6,7 +6,9 @@ Floor 7.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,9 +67,27 @@ def _ls_models() -> list[dict[str, Any]]:
     for name in bundled_models():
         folder = models_folder() / name
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = "safetensors" if list(folder.glob("*.safetensors")) else "random, drawn from the seed"
-        rows.append({"model": name, "family": family_of(config), "type": config["model_type"], "weights": weights})
+        row = {"model": name, "family": family_of(config), "type": config["model_type"], "weights": _weights(folder)}
+        rows.append(row | {"what": _first_paragraph(folder / "README.md")})
     return rows
+
+
+def _weights(folder: Path) -> str:
+    """Return what the weights file of a bundled model holds, by its header."""
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        return "random, drawn from the seed"
+    with file.open("rb") as opened:
+        header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+    tensors = [about for name, about in header.items() if name != "__metadata__"]
+    count = sum(math.prod(about["shape"]) for about in tensors)
+    kinds = ", ".join(sorted({about["dtype"] for about in tensors}))
+    return f"{count:,} parameters, {kinds}, {file.stat().st_size / 1e6:.1f} MB"
+
+
+def _first_paragraph(card: Path) -> str:
+    """Return the paragraph under the title of a model card."""
+    return " ".join(card.read_text(encoding="utf-8").partition("\n# ")[2].split("\n\n")[1].split())
 
 
 def _ls_families() -> list[dict[str, Any]]:

@@ -183,7 +183,7 @@ def test_what_does_not_go_together_is_refused(folders: Path, tmp_path: Path) -> 
     with pytest.raises(UsageError, match="has no adapters"):
         load("baseline:majority", options=Options(adapter="lora"))
     with pytest.raises(UsageError, match="the model's are random"):
-        load("t2t-mini", options=Options(adapter="lora"))
+        load("t2t-mini", options=Options(adapter="lora", fresh=True))
     with pytest.raises(UsageError, match="has to be trained whole"):
         load(f"warm:{folders / 'bert'}", options=Options(max_input=64, max_target=16, adapter="lora"))
     load(f"warm:{folders / 'bert'}", options=Options(max_input=64, max_target=16, share="all")).save(tmp_path)

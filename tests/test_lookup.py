@@ -156,7 +156,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
     "SmolLM2-135M-Instruct": ({"model_type": "llama", "vocab_size": 49152}, CHAT, ["chat"]),
     "bert-base-uncased": ({"model_type": "bert", "vocab_size": 30522}, {}, ["bert"]),
     "roberta-base": ({"model_type": "roberta", "vocab_size": 50265}, {}, ["bert"]),
-    "t2t-mini": ({**T5, "feed_forward_proj": "relu", "vocab_size": 8128, "d_model": 192}, {}, ["t2t-mini"]),
+    "t2t-mini": ({**T5, "feed_forward_proj": "relu", "vocab_size": 8128, "d_model": 256}, {}, ["t2t-mini"]),
 }  # fmt: skip
 
 

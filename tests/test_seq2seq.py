@@ -383,9 +383,12 @@ def test_what_is_saved_opens_without_t2t_and_says_the_same(still: Path, tmp_path
     assert {p.suffix for p in (tmp_path / "out").iterdir()} <= {".json", ".safetensors"}
 
 
-def test_a_folder_without_weights_gives_random_ones_of_the_seed() -> None:
-    one, two, other = (load("t2t-mini", options=Options(seed=seed)) for seed in (1, 1, 2))
-    assert "random weights, seed 1" in one.origin
+def test_fresh_weights_are_random_ones_of_the_seed(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "bare")
+    (folder / "model.safetensors").unlink()  # a folder without any is as good as asking for them
+    how = (("t2t-mini", 1, True), ("t2t-mini", 1, True), ("t2t-mini", 2, True), (str(folder), 1, False))
+    one, two, other, bare = (load(name, options=Options(seed=seed, fresh=fresh)) for name, seed, fresh in how)
+    assert all(m.fresh and f"random weights, seed {m.options.seed}" in m.origin for m in (one, two, other, bare))
     weights = [dict(m.net.named_parameters()) for m in (one, two, other)]
     assert_same(weights[0], weights[1])
     assert not torch.equal(weights[0]["shared.weight"], weights[2]["shared.weight"])
