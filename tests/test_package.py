@@ -41,6 +41,8 @@ def test_the_wheel_holds_tasks_sample_model_and_page(wheel: Path) -> None:
     ):
         assert name in names
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]
+    listed = subprocess.run(["git", "ls-files", "-z", "data"], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert {f"t2t/{name}" for name in listed.stdout.split("\0") if (ROOT / name).is_file()} <= names
 
 
 def test_it_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
