@@ -18,7 +18,7 @@ $(READY): requirements.lock setup.cfg pyproject.toml
 	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY)  ## train the bundled model on the bundled GLUE sample, print the scores, write the report
+demo: $(READY)  ## fine-tune the bundled model on the bundled GLUE sample, print the scores, write the report
 	rm -rf runs/demo
 	$(RUN)/t2t train --mix glue --source sample --minutes 3 --out runs/demo
 
