@@ -212,6 +212,7 @@ def test_the_card_is_filled_from_two_runs_and_again_the_same(card: ModuleType, o
     corpora = "T2T_HUB=DIR t2t pretrain --corpus corpora/wiki_en --corpus corpora/standardebooks"
     assert f"\n{corpora} --fresh --max-input 256 --steps 4 --optimizer rms_adamw" in text
     assert f"\n{corpora} --model runs/mini-1 --max-input 256 --steps 3" in text and "--out runs/mini-2\n" in text
+    assert "\npython data/models/make_t2t_mini.py --weights runs/mini-2 --before runs/mini-1\n" in text
     assert "/somewhere" not in text and str(out) not in text
     card.fill_file(out / "README.md", runs)
     assert (out / "README.md").read_text(encoding="utf-8") == text

@@ -143,13 +143,15 @@ def _settings(run: Path) -> dict[str, Any]:
 
 
 def commands(runs: list[Path]) -> str:
-    """Return the command of each run, with neutral names of folders."""
+    """Return the command of each run, with neutral names of folders, and the one that bundles the last."""
     lines = []
     for number, run in enumerate(runs, 1):
         settings = _settings(run)
         words = ["T2T_HUB=DIR t2t pretrain", *(f"--corpus {name}" for name in settings["corpus"])]
         words.append(f"--model runs/mini-{number - 1}" if number > 1 else "--fresh")
         lines.append(" ".join([*words, *_unusual(settings), f"--out runs/mini-{number}"]))
+    before = "".join(f" --before runs/mini-{number}" for number in range(1, len(runs)))
+    lines.append(f"python data/models/make_t2t_mini.py --weights runs/mini-{len(runs)}{before}")
     return "\n".join(["```sh", *lines, "```"])
 
 
