@@ -169,6 +169,7 @@ TUNING: dict[str, tuple[str, float]] = {
     "cloze": ("adamw", 1e-5),  # Schick and Schütze 2021, Exploiting Cloze Questions, appendix B
     "pretraining": ("adamw", 1e-4),  # Devlin et al. 2019, section A.2
     "warm": ("adamw", 1e-4),  # between BERT's rate and what its new cross-attention wants (docs/warm.md)
+    "small": ("rms_adamw", 1e-2),  # T5's moves the weights of t2t-mini too slowly (docs/training.md)
 }
 # The same of a family that has its own way of training from scratch; text-to-text takes nanoT5's.
 FROM_SCRATCH: dict[str, tuple[str, float]] = {
