@@ -174,8 +174,8 @@ def learn(config: Config, given: Sets, *, model: Model) -> Run:
 def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch | None = None) -> Report:
     """Go on from the newest sound checkpoint of a run (from the start if there is none) and finish it.
 
-    ``changes`` may set only what does not change what is learned. Raise ``CheckpointError`` if the data, the mix or
-    the vocabulary are not what they were.
+    ``changes`` may set only what does not change what is learned; run.yaml has them from then on. Raise
+    ``CheckpointError`` if the data, the mix or the vocabulary are not what they were.
     """
     config = runs.read_config(folder)
     odd = [name for name in changes or {} if name not in CHANGEABLE]
@@ -207,6 +207,8 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
             else:
                 run.notes.append(f"checkpoint left out: {error}")
                 run.watch.notice(run.notes[-1])
+        if run.main and changes:
+            runs.write_config(folder, run.config)
         return _train(run)
 
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,8 @@ def test_an_encoder_unfrozen_layer_by_layer_resumes_bitwise(name: str, toys: Pat
 def test_a_linear_schedule_begins_whole_and_ends_above_nothing(
     length: dict[str, Any], toys: Path, still: Path, tmp_path: Path
 ) -> None:
-    train(config(tmp_path / "r", model=str(still), **{"steps": None, **length}, schedule="linear", learning_rate=0.5))
+    how = {"schedule": "linear", "learning_rate": 0.5, "warmup_steps": 0, "steps": None, **length}
+    train(config(tmp_path / "r", model=str(still), **how))
     rates = [line["lr"] for line in steps(tmp_path / "r")]
     assert rates[0] == 0.5 and rates == sorted(rates, reverse=True) and 0 < rates[-1] < 0.5 / len(rates) * 2
 
@@ -378,10 +380,15 @@ def test_a_damaged_newest_checkpoint_is_left_out_with_a_note_and_made_anew(
     assert bytes_of(broken, 6) == bytes_of(tmp_path / "b", 6)
 
 
-def test_more_steps_may_be_asked_for(broken: Path, tiny: Path, tmp_path: Path) -> None:
-    resume(broken, changes={"steps": 8})
-    train(config(tmp_path / "b", model=str(tiny), steps=8, save_every=2))
-    assert bytes_of(broken, 8) == bytes_of(tmp_path / "b", 8)
+def test_more_steps_may_be_asked_for(toys: Path, tiny: Path, tmp_path: Path) -> None:
+    how = {"model": str(tiny), "save_every": 2, "schedule": "constant"}  # other schedules end with the steps
+    with pytest.raises(Crash):
+        train(config(tmp_path / "a", **how, steps=6), watch=CrashAt(5))
+    before = runs.read_config(tmp_path / "a")
+    resume(tmp_path / "a", changes={"steps": 8})
+    assert runs.read_config(tmp_path / "a") == replace(before, steps=8)
+    train(config(tmp_path / "b", **how, steps=8))
+    assert bytes_of(tmp_path / "a", 8) == bytes_of(tmp_path / "b", 8)
 
 
 @pytest.mark.parametrize(
