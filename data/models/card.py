@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 import yaml
 
-ROWS = 16  # of the curve
+ROWS = 24  # of the curve
 OPTIONS = (
     "mix", "task", "max_input", "batch_tokens", "optimizer", "learning_rate", "schedule", "warmup_steps", "steps",
     "epochs", "minutes", "eval_every", "save_every", "precision", "by", "seed",
@@ -31,12 +32,13 @@ LEFT_OUT = ("model", "out", "fresh", "corpus", "log_every", "keep")  # said othe
 
 @dataclass(frozen=True)
 class Point:
-    """A measurement: steps, tokens and seconds so far, and what was held out by corpus."""
+    """A measurement: steps, tokens and seconds so far, what was held out by corpus, and the number of the run."""
 
     step: int
     tokens: int
     seconds: float
     held: dict[str, dict[str, float]]
+    run: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,14 @@ def joined(stretches: list[Stretch]) -> Stretch:
     """Return several runs as one: each begins where the one before ended."""
     points: list[Point] = []
     at = Point(0, 0, 0.0, {})
-    for one in stretches:
-        points += [_after(at, point) for point in one.points]
-        at = _after(at, one.end)
+    for number, one in enumerate(stretches, 1):
+        points += [_after(at, point, number) for point in one.points]
+        at = _after(at, one.end, number)
     return Stretch(points, at)
 
 
-def _after(at: Point, point: Point) -> Point:
-    return Point(at.step + point.step, at.tokens + point.tokens, at.seconds + point.seconds, point.held)
+def _after(at: Point, point: Point, run: int) -> Point:
+    return Point(at.step + point.step, at.tokens + point.tokens, at.seconds + point.seconds, point.held, run)
 
 
 def weights(folder: Path) -> str:
@@ -104,13 +106,14 @@ def curve(stretch: Stretch) -> str:
     places = sorted({round(i * (len(points) - 1) / max(1, ROWS - 1)) for i in range(ROWS)})
     corpora = list(points[-1].held)
     heads = [f"{name.rsplit('/', 1)[-1]}: {what}" for name in corpora for what in ("nats a token", "bits a byte")]
-    lines = [_line("steps", "tokens (M)", "hours", *heads), _line(*["---"] * (3 + len(heads)))]
+    lines = [_line("run", "steps", "tokens (M)", "hours", *heads), _line(*["---"] * (4 + len(heads)))]
     for point in (points[i] for i in places):
         held = [point.held.get(name, {}) for name in corpora]
         values = [
             f"{one[key]:.3f}" if key in one else "–" for one in held for key in ("nats_per_token", "bits_per_byte")
         ]
-        lines.append(_line(f"{point.step:,}", f"{point.tokens / 1e6:.1f}", f"{point.seconds / 3600:.2f}", *values))
+        spent = f"{point.tokens / 1e6:.1f}", f"{point.seconds / 3600:.2f}"
+        lines.append(_line(f"{point.run}", f"{point.step:,}", *spent, *values))
     return "\n".join(lines)
 
 
@@ -175,21 +178,30 @@ def glue_table(run: Path, fresh: Path | None = None) -> str:
     random = {(row["task"], row["metric"]): row for row in other["rows"] if row["by"] == "write"}
     majority = {(row["task"], row["metric"]): row["value"] for row in report.get("baselines", ())}
     lines = [
-        _line("task", "metric", "pretrained", "95 % interval", "random weights", "majority", "n", "unparsed"),
-        _line(*["---"] * 8),
+        _line(
+            "task",
+            "metric",
+            "pretrained",
+            "95 % interval",
+            "random weights",
+            "95 % interval",
+            "majority",
+            "n",
+            "unparsed",
+        ),
+        _line(*["---"] * 9),
     ]
     for row in report["rows"]:
         if row["by"] != "write":
             continue
         key = (row["task"], row["metric"])
         lines.append(_line(
-            *key, f"{row['value']:.2f}", f"[{row['low']:.1f}, {row['high']:.1f}]",
-            f"{random[key]['value']:.2f}" if key in random else "–", f"{majority[key]:.2f}" if key in majority else "–",
-            f"{row['n']:,}", f"{row['unparsed']:.1f} %",
+            *key, *_scored(row), *(_scored(random[key]) if key in random else "––"),
+            f"{majority[key]:.2f}" if key in majority else "–", f"{row['n']:,}", f"{row['unparsed']:.1f} %",
         ))  # fmt: skip
-    lines += ["", f"Average {report['average']['value']:.2f} over {len(report['average']['tasks'])} tasks"]
+    lines += ["", f"Average {_averaged(report)} over {len(report['average']['tasks'])} tasks"]
     if other.get("average"):
-        lines[-1] += f", from random weights {other['average']['value']:.2f}"
+        lines[-1] += f", from random weights {_averaged(other)}"
     took = report["cost"]
     lines[-1] += (
         f"; {report['steps']:,} steps, {took['train_tokens']:,} tokens in {took['train_seconds']:,.0f} s of training."
@@ -198,6 +210,20 @@ def glue_table(run: Path, fresh: Path | None = None) -> str:
         lines[-1] += " SAMPLE DATA: these are not GLUE scores."
     said = [_train(run)] + ([f"{_train(fresh)} --fresh"] if fresh else [])
     return "\n".join(["```sh", *said, "```", "", *lines])
+
+
+def _scored(row: dict[str, Any]) -> tuple[str, str]:
+    return f"{row['value']:.2f}", f"[{row['low']:.1f}, {row['high']:.1f}]"
+
+
+def _averaged(report: dict[str, Any]) -> str:
+    """Return the average with half its 95 % interval: tasks are independent, two metrics of a task are taken as one."""
+    by_task: dict[str, list[float]] = {}
+    for row in report["rows"]:
+        if row["by"] == "write":
+            by_task.setdefault(row["task"], []).append((row["high"] - row["low"]) / 2)
+    squares = [(sum(halves) / len(halves)) ** 2 for halves in by_task.values()]
+    return f"{report['average']['value']:.2f} ± {math.sqrt(sum(squares)) / len(squares):.2f}"
 
 
 def _train(run: Path) -> str:
