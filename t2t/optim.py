@@ -184,10 +184,10 @@ ADAPTED: dict[str, tuple[str, float]] = {
 HEADS_ALONE = 1e-3  # the rate where an encoder's body is frozen
 
 
-def settle(config: Config, *, fresh: bool, family: str = "seq2seq") -> Config:
+def settle(config: Config, *, fresh: bool, family: str = "seq2seq", steps: int | None = None) -> Config:
     """Return ``config`` with optimiser, rate, schedule and warm-up settled: ``fresh`` weights are trained from scratch.
 
-    A warm-up that is not given takes at most a tenth of the steps.
+    A warm-up that is not given takes at most a tenth of the ``steps``, where it is known how many there will be.
     """
     name = config.optimizer
     own = ADAPTED if config.adapter in ADAPTED else FROM_SCRATCH if fresh else TUNING
@@ -202,7 +202,7 @@ def settle(config: Config, *, fresh: bool, family: str = "seq2seq") -> Config:
         optimizer=name,
         learning_rate=lr if config.learning_rate is None else config.learning_rate,
         schedule=schedule if config.schedule == "auto" else config.schedule,
-        warmup_steps=min(warmup, (config.steps or 10 * warmup) // 10)
+        warmup_steps=min(warmup, (10 * warmup if steps is None else steps) // 10)
         if config.warmup_steps is None
         else config.warmup_steps,
     )

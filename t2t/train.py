@@ -14,7 +14,7 @@ import math
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -265,11 +265,11 @@ def prepare(
     check_way(model, config.by)
     model.prepare({**found.score, **found.train}, training=True)
     model.module.to(accelerator.device)
-    config = settle(config, fresh=model.fresh, family=model.recipe)
     notes = [*found.notes, f"weights from {model.origin}", *check(model, found, config)]
+    sizes = _sizes(model, found, watch)
+    config = settle(config, fresh=model.fresh, family=model.recipe, steps=config.steps or _expected(config, sizes))
     notes += [line] if (line := adapters.note(model.net, config)) else []
     notes += [] if model.fits else said(config.precision, accelerator.device, plain=config.plain)
-    sizes = _sizes(model, found, watch)
     mixture = mixtures.mixture(found.mix, {name: egs.size for name, egs in found.train.items()})
     stream = Stream({name: len(egs) for name, egs in found.train.items()}, mixture.rates, config.seed)
     optimizer = None if model.fits else make_optimizer(
@@ -323,7 +323,8 @@ def check(model: Model, found: Sets, config: Config) -> list[str]:
             warnings += model.tokens.audit(egs.task.name, prompt, sorted(set(some)))
     for egs in found.score.values():
         check_limit(model, egs)
-    rate(config.schedule, step=1, progress=0.0, warmup=config.warmup_steps or 0)
+    if config.schedule != "auto":
+        rate(config.schedule, step=1, progress=0.0, warmup=config.warmup_steps or 0)
     if config.eval_every and found.score:
         tasks = [egs.task for egs in found.score.values()]
         _chosen(config.best_metric, 0.0, {f"{task.name}.{name}": 0.0 for task in tasks for name in task.metrics})
@@ -343,6 +344,13 @@ def _sizes(model: Model, found: Sets, watch: Watch) -> dict[str, np.ndarray]:
                 out[name][start : start + len(part)] = model.sizes(part)
                 tick(len(part))
     return out
+
+
+def _expected(config: Config, sizes: Mapping[str, np.ndarray]) -> int | None:
+    """Return about how many steps the epochs asked for take; None where none are."""
+    if config.epochs is None:
+        return None
+    return math.ceil(config.epochs * sum(int(each.sum()) for each in sizes.values()) / config.batch_tokens)
 
 
 def _accelerator() -> Any:

@@ -27,7 +27,7 @@ from t2t.models import Loss
 from t2t.models.cpu.kernels import compiled
 from t2t.models.seq2seq import Seq2Seq
 from t2t.optim import OPTIMIZERS, SCHEDULES
-from t2t.train import Watch, resume, train
+from t2t.train import Watch, prepare, resume, train
 from tests.test_encoder import write_model as write_encoder
 from tests.toy import assert_same, config, known, lines, steps, write_rows, write_tasks
 
@@ -173,6 +173,15 @@ def test_a_linear_schedule_begins_whole_and_ends_above_nothing(
     train(config(tmp_path / "r", model=str(still), **how))
     rates = [line["lr"] for line in steps(tmp_path / "r")]
     assert rates[0] == 0.5 and rates == sorted(rates, reverse=True) and 0 < rates[-1] < 0.5 / len(rates) * 2
+
+
+@pytest.mark.parametrize(("length", "warmup"), [({"steps": 40}, 4), ({"epochs": 6}, None), ({"minutes": 1.0}, 50)])
+def test_a_warm_up_that_is_not_given_takes_a_tenth_of_the_steps(
+    length: dict[str, Any], warmup: int | None, toys: Path, still: Path
+) -> None:
+    run = prepare(config(model=str(still), **{"steps": None, **length}), Path(), training._accelerator())
+    tokens = sum(int(each.sum()) for each in run.sizes.values())
+    assert run.config.warmup_steps == (warmup if warmup is not None else int(6 * tokens / 160 / 10)) > 0
 
 
 def test_epochs_see_as_many_examples_as_there_are(toys: Path, still: Path, tmp_path: Path) -> None:
