@@ -44,12 +44,16 @@ from t2t.types import Example, Piece, Prediction, Prompt, Task
 
 __all__ = [
     "answerable",
+    "as_it_is",
+    "asked_columns",
     "embed_rows",
     "embedding_lines",
     "evaluate_model",
+    "examples_of",
     "options",
     "predict_rows",
     "settings_of",
+    "texts_as_they_are",
     "write_embeddings",
 ]
 
@@ -193,7 +197,7 @@ def _answered(model: Model, asked: _Asked, by: str, watch: Any) -> Iterator[dict
                 how = by if model.generates or not part.ranked else "rank"
                 preds = answer(model, part, of=part.task, by=how, tick=tick)
             else:
-                preds = [_as_is(eg, text) for eg, text in zip(part, model.write(part), strict=True)]
+                preds = [as_it_is(eg, text) for eg, text in zip(part, model.write(part), strict=True)]
                 tick(len(part))
             yield from map(as_json, preds)
 
@@ -275,9 +279,15 @@ def _lines(source: str) -> _Asked:
 
 
 def _windows(texts: Iterable[str]) -> Iterator[list[Example]]:
-    egs = (Example(f"text:input:{i}", "text", "as-is", (Piece(text, "text"),), "") for i, text in enumerate(texts))
+    egs = texts_as_they_are(texts)
     while part := list(itertools.islice(egs, WINDOW)):
         yield part
+
+
+def texts_as_they_are(texts: Iterable[str]) -> Iterator[Example]:
+    """Yield one example a text, of no task."""
+    for i, text in enumerate(texts):
+        yield Example(f"text:input:{i}", "text", "as-is", (Piece(text, "text"),), "")
 
 
 def _texts(source: str) -> Iterator[str]:
@@ -304,28 +314,44 @@ def _opened(source: str) -> contextlib.AbstractContextManager[BinaryIO]:
         raise DataError(f"cannot be read: {error.strerror}", where=source) from None
 
 
-def _as_is(eg: Example, text: str) -> Prediction:
+def as_it_is(eg: Example, text: str) -> Prediction:
+    """Return what was written to an example of no task."""
     return Prediction(eg.uid, eg.input, "", text, TEXT.read(text, eg).answer, False, prompt=eg.prompt)
 
 
-def _rows(task_: Task, source: str, prompt: Prompt) -> _Asked:
-    """Return the examples of a file of rows; columns that the input does not need may be missing."""
+def asked_columns(task_: Task, prompt: Prompt) -> tuple[str, ...]:
+    """Return the columns that an input needs, in the order of the prompt's wording."""
     asked = parse(prompt.input or prompt.cloze or "").columns
-    needed = {*asked, *(column for choice in prompt.choices for column in parse(choice).columns), task_.words}
-    columns = kinds(task_, [column for column in task_.columns if column not in needed])
+    chosen = [column for choice in prompt.choices for column in parse(choice).columns]
+    return tuple(dict.fromkeys([*asked, *chosen, *([task_.words] if task_.words else [])]))
+
+
+def examples_of(task_: Task, data: bytes, name: str, prompt: Prompt) -> Examples:
+    """Return the examples of a file's bytes; columns that the input does not need may be missing."""
+    return _examples(task_, files.read_bytes(data, name, _kinds(task_, prompt)), prompt)
+
+
+def _kinds(task_: Task, prompt: Prompt) -> dict[str, str]:
+    """Return how the columns of a file are read: those that the input does not need may be missing."""
+    needed = asked_columns(task_, prompt)
+    return kinds(task_, [column for column in task_.columns if column not in needed])
+
+
+def _examples(task_: Task, part: files.Part, prompt: Prompt, first: int = 0) -> Examples:
+    rows = Rows("input", Origin("file", part.name, None, ()), [part], places(task_))
     bare = replace(task_, keep={}, expand={}, group=())
+    return Examples(bare, rows, split="input", prompts=[prompt], labelled=False, first=first)
 
-    def examples(part: files.Part, first: int = 0) -> Examples:
-        rows = Rows("input", Origin("file", part.name, None, ()), [part], places(task_))
-        return Examples(bare, rows, split="input", prompts=[prompt], labelled=False, first=first)
 
+def _rows(task_: Task, source: str, prompt: Prompt) -> _Asked:
+    """Return the examples of a file of rows, or of stdin, a stretch after the other."""
     if source == "-":
-        parts = files.stretches(sys.stdin.buffer, "stdin.jsonl", columns, WINDOW)
-        return _Asked(None, (examples(part, i * WINDOW) for i, part in enumerate(parts)))
+        parts = files.stretches(sys.stdin.buffer, "stdin.jsonl", _kinds(task_, prompt), WINDOW)
+        return _Asked(None, (_examples(task_, part, prompt, i * WINDOW) for i, part in enumerate(parts)))
     name = Path(source).name
     if Path(source).is_file():
-        egs = examples(files.read(Path(source), columns, name=name))
+        egs = _examples(task_, files.read(Path(source), _kinds(task_, prompt), name=name), prompt)
     else:  # a pipe with a name, which is read but once
         with _opened(source) as handle:
-            egs = examples(files.read_bytes(handle.read(), name, columns))
+            egs = examples_of(task_, handle.read(), name, prompt)
     return _Asked(len(egs), [egs])
