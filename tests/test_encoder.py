@@ -344,7 +344,7 @@ def test_loss_and_gradients_are_those_of_token_classification(kind: str, tmp_pat
 
 def ids(m: Encoder, eg: Example) -> list[list[str]]:
     m.prepare({eg.task: examples(eg.task)}, training=True)
-    laid = m._lay_out([eg])[0]
+    laid = m.lay_out([eg])[0]
     return [m.tokens.tokenizer.convert_ids_to_tokens(row.tolist()) for row in laid.rows]
 
 
@@ -354,7 +354,7 @@ def test_columns_that_are_only_labelled_go_in_bare(bert: Path) -> None:
     assert ids(m, examples("toy/pair")[1]) == [
         ["[CLS]", "the", "cat", "sat", "[SEP]", "it", "rained", "in", "paris", "[SEP]"]
     ]
-    laid = m._lay_out([examples("toy/pair")[1]])[0]
+    laid = m.lay_out([examples("toy/pair")[1]])[0]
     assert laid.kinds[0].tolist() == [0] * 5 + [1] * 5, "a pair has token types"
     worded = example("toy/first", pieces=parse_pieces("is it the cat ?", "anna met bob"), uid="worded")
     assert ids(m, worded) == [["[CLS]", "is", "it", "the", "cat", "?", "anna", "met", "bob", "[SEP]"]]
@@ -375,11 +375,11 @@ def test_inputs_are_what_the_tokenizer_makes(kind: str, folders: dict[str, Path]
     m, made = opened(folders[kind]), tokenizer(SHAPES[kind][0])
     m.prepare(every(), training=True)
     for eg in examples("toy/pair"):
-        laid = m._lay_out([eg])[0]
+        laid = m.lay_out([eg])[0]
         whole = made(eg.pieces[1].text, eg.pieces[3].text, return_token_type_ids=True)
         assert laid.rows[0].tolist() == whole["input_ids"] and laid.kinds[0].tolist() == whole["token_type_ids"]
     for eg in examples("toy/ner"):
-        laid = m._lay_out([eg])[0]
+        laid = m.lay_out([eg])[0]
         words = [f" {w}" for w in eg.words] if SHAPES[kind][0] == "bytes" else list(eg.words)
         whole = made(words, is_split_into_words=True)
         assert laid.rows[0].tolist() == whole["input_ids"]
@@ -396,11 +396,11 @@ def test_long_texts_are_cut_and_counted(bert: Path) -> None:
         "toy/pick": Examples(made("toy/pick"), [{**row(1, long, "toy/pick"), "a": "a dog", "b": "it"}], split="x")[0],
     }
     for name, eg in cut.items():
-        laid = m._lay_out([eg])[0]
+        laid = m.lay_out([eg])[0]
         assert all(len(one) <= 12 for one in laid.rows) and len(laid.rows[0]) == 12
         assert m.tokens.tallies[name].inputs_cut == 1
         m.rank([eg])
-    pair = m.tokens.tokenizer.convert_ids_to_tokens(m._lay_out([cut["toy/pair"]])[0].rows[0].tolist())
+    pair = m.tokens.tokenizer.convert_ids_to_tokens(m.lay_out([cut["toy/pair"]])[0].rows[0].tolist())
     assert pair[-4:] == ["[SEP]", "it", "is", "[SEP]"], "the longest is cut first"
     worded = example("toy/first", pieces=parse_pieces("is it the cat ?", long), uid="l2")
     assert ids(m, worded)[0][:7] == ["[CLS]", "is", "it", "the", "cat", "?", "the"]
@@ -419,7 +419,7 @@ def test_the_limit_is_that_of_the_positions(folders: dict[str, Path]) -> None:
     for kind in ("bert", "roberta", "mpnet", "electra", "albert"):
         m = opened(folders[kind], max_input=500)
         m.prepare({"toy/first": examples("toy/first")}, training=True)
-        assert m._lay_out([examples("toy/first", ["the cat " * 40])[0]])[0].size == 64
+        assert m.lay_out([examples("toy/first", ["the cat " * 40])[0]])[0].size == 64
         m.rank([examples("toy/first", ["the cat " * 40])[0]])
 
 
@@ -451,10 +451,10 @@ def test_text_is_never_a_control_token(kind: str, folders: dict[str, Path]) -> N
     control = set(m.tokens.tokenizer.all_special_ids) - {m.tokens.tokenizer.unk_token_id}
 
     def count(one: Example) -> int:
-        return sum(int(i) in control for i in m._lay_out([one])[0].rows[0])
+        return sum(int(i) in control for i in m.lay_out([one])[0].rows[0])
 
     assert count(eg) == count(plain[0])
-    assert count(words) == count(examples("toy/pos")[0]) and len(m._lay_out([words])[0].starts) == len(special)
+    assert count(words) == count(examples("toy/pos")[0]) and len(m.lay_out([words])[0].starts) == len(special)
     assert m.tokens.tallies["toy/pair"].control_strings >= 2 * len(special) - 2
 
 
@@ -482,7 +482,7 @@ def test_empty_texts_and_no_words_are_answered(bert: Path) -> None:
     assert none.words == () and m.write([none]) == [""]
     assert m.loss(m.batch([replace(none, gold=())])).nats.item() == 0
     odd = Examples(made("toy/pos"), [{"words": ["", "\u200b", "a"], "tags": ["X", "X", "X"]}], split="x")[0]
-    assert len(m._lay_out([odd])[0].starts) == 3, "a word without a token has one all the same"
+    assert len(m.lay_out([odd])[0].starts) == 3, "a word without a token has one all the same"
     assert m.write([]) == [] and m.rank([]) == []
 
 
@@ -639,7 +639,7 @@ def test_pooling_is_what_it_is_called(folders: dict[str, Path]) -> None:
             m = opened(folders[kind], pooling=pooling)
             m.prepare({"toy/first": examples("toy/first")}, training=True)
             with torch.no_grad():
-                pooled = m.net.features(m._ids(m._lay_out(egs)))[0]
+                pooled = m.net.features(m._ids(m.lay_out(egs)))[0]
             for eg, vector in zip(egs, pooled, strict=True):
                 inputs = m.tokens.tokenizer(eg.input, return_tensors="pt")
                 with torch.no_grad():

@@ -287,7 +287,8 @@ class BiEncoder(Encoder):
     def _new(self, egs: Examples, purpose: Purpose, seed: int) -> torch.nn.Module:
         return new_head(self._kind(egs), purpose, self.net.body.config.hidden_size, self.options, seed)
 
-    def _lay_out(self, egs: Sequence[Example]) -> list[Laid]:
+    def lay_out(self, egs: Sequence[Example]) -> list[Laid]:
+        """Return the examples as rows of ids, each as the head of its task reads it."""
         laid = self.tokens.lay_out(egs, [False] * len(egs))
         if self._keeping:
             self._keep(egs, laid)
@@ -319,7 +320,7 @@ class BiEncoder(Encoder):
     def embed(self, egs: Sequence[Example]) -> list[np.ndarray]:
         """Return the embeddings (T, H) of the texts of each example, as fp32."""
         said: list[Any] = [None] * len(egs)
-        laid = self._lay_out(egs)
+        laid = self.lay_out(egs)
         for part in self._plan(laid):
             some = [laid[i] for i in part]
             with self._answering():

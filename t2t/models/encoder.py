@@ -314,7 +314,8 @@ class Encoder(ByStep):
 
     # -- training ------------------------------------------------------------------------------------------------
 
-    def _lay_out(self, egs: Sequence[Example]) -> list[Laid]:
+    def lay_out(self, egs: Sequence[Example]) -> list[Laid]:
+        """Return the examples as rows of ids, each as the head of its task reads it."""
         laid = self.tokens.lay_out(egs, [self._head(eg.task).purpose.per_row for eg in egs])
         if self._keeping:
             self._keep(egs, laid)
@@ -327,11 +328,11 @@ class Encoder(ByStep):
 
         With a frozen body this is where its features are computed, once.
         """
-        return [(one.size, 1) for one in self._lay_out(egs)]
+        return [(one.size, 1) for one in self.lay_out(egs)]
 
     def batch(self, egs: Sequence[Example]) -> Batch:
         """Return ids, mask and token types (R, S), or the features that are kept, and rows and gold of each head."""
-        laid = self._lay_out(egs)
+        laid = self.lay_out(egs)
         tensors = self._tensors(egs, laid)
         for key, where in self._by_head(egs).items():
             head, some = self.net.named_heads()[key], [egs[i] for i in where]
@@ -414,7 +415,7 @@ class Encoder(ByStep):
     def _answers(self, egs: Sequence[Example]) -> list[Any]:
         """Return what each head answers: nats of its choices, a number, or places of tags."""
         said: list[Any] = [None] * len(egs)
-        heads, laid = self.net.named_heads(), self._lay_out(egs)
+        heads, laid = self.net.named_heads(), self.lay_out(egs)
         for part in self._plan(laid):
             some = [egs[i] for i in part]
             tensors = self._tensors(some, [laid[i] for i in part])
