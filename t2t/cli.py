@@ -1,4 +1,4 @@
-"""The command line: the commands that train (`t2t.cli_train`), eval, predict, report, compare, check, bench and others.
+"""The command line: the commands that train (`t2t.cli_train`), eval, predict, serve, report, compare, check and others.
 
 Floor 7. Commands parse, call the floors below and print; torch is imported only by those that need it. Every fault
 is one line on stderr and an exit code (see `t2t.errors`).
@@ -44,7 +44,7 @@ for _command in (train, pretrain, distill_, pet, resume, prompt, ls, vocab):
     cli.add_command(_command)
 
 
-# -- eval, predict, report, compare ----------------------------------------------------------------------------------
+# -- eval, predict, serve, report, compare ---------------------------------------------------------------------------
 
 
 ANSWERING = ("precision", "engine", "beams", "plain")
@@ -178,6 +178,30 @@ def _embed(obj: Any, model: str, task_: str | None, source: str, target: str, op
         sys.stdout.write(embedding_lines(uids, vectors))
     else:
         write_embeddings(Path(target), uids, vectors)
+
+
+@cli.command("serve")
+@click.argument("models", nargs=-1, required=True, metavar="RUN|MODEL [RUN|MODEL]...")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; other machines need --token.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--token", help="Ask for this token (better set as T2T_CLI_SERVE_TOKEN: others see a command's words).")
+@click.option("--allow-host", "allow", multiple=True, metavar="NAME", help="Answer to this name too.")
+@click.option("--queue", default=32, show_default=True, help="Most requests that wait for a model.")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds of a request.")
+@click.option("--max-body", default=1_000_000, show_default=True, help="Bytes of a request.")
+@_answering
+@click.option("--family", help="Force a model family.")
+@click.pass_obj
+def serve_(obj: Any, /, models: tuple[str, ...], family: str | None, **options: Any) -> None:
+    """Serve models to a browser and over a JSON API, on this machine only unless a token is set.
+
+    Example: t2t serve runs/glue-1 runs/glue-2
+    """
+    from t2t.serve import Door, serve
+
+    settings = {name: value for name in ANSWERING if (value := options.pop(name)) is not None}
+    watch = obj["screen"]
+    serve(models, Door(**options), family=family, settings=settings, watch=watch, ready=click.echo)
 
 
 @cli.command()

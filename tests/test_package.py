@@ -37,6 +37,7 @@ def test_the_wheel_holds_tasks_sample_model_and_page(wheel: Path) -> None:
         "t2t/data/glue/rte/DATASHEET.md",
         "t2t/data/models/t2t-mini/tokenizer.json",
         "t2t/report.html.jinja",
+        "t2t/serve/page.html.jinja",
         "t2t/py.typed",
     ):
         assert name in names
