@@ -68,7 +68,8 @@ class Line(Generic[K, E, V]):
         self._running: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        """Return how many jobs there are; one that nobody waits for any more is none."""
+        return sum(not job.done.done() for job in self._jobs)
 
     def start(self) -> None:
         """Begin to answer, in the running loop."""
@@ -83,9 +84,9 @@ class Line(Generic[K, E, V]):
 
     async def ask(self, key: K, asked: Sequence[E]) -> list[V]:
         """Return what is said to each thing asked. Raise `Busy` if the line is full; cancelled, it leaves the line."""
-        if len(self._jobs) >= self.limit:
-            wait = min(max(math.ceil(self._pace * len(self._jobs)), 1), 60)
-            raise Busy(f"{len(self._jobs)} requests wait for the model, no more may", wait=wait)
+        if len(self) >= self.limit:
+            wait = min(max(math.ceil(self._pace * len(self)), 1), 60)
+            raise Busy(f"{len(self)} requests wait for the model, no more may", wait=wait)
         job = _Job[K, E, V](key, asked, asyncio.get_running_loop().create_future())
         self._jobs.append(job)
         self._more.set()
