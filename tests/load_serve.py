@@ -42,7 +42,7 @@ def client(address: str, seed: int, until: float, seen: collections.Counter[str]
     rng, place = random.Random(seed), urlsplit(address)
     while time.monotonic() < until:
         began = time.monotonic()
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=120)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=300)
         try:
             headers = {"content-type": "application/json"}
             connection.request("POST", "/api/predict", json.dumps(body(rng)), headers)
@@ -90,13 +90,15 @@ def main() -> None:
     for thread in threads:
         thread.join()
     server.send_signal(signal.SIGTERM)
-    code = server.wait(120)
     settled = memory[len(memory) // 3 :]
     slope = statistics.linear_regression(*zip(*settled, strict=True)).slope * 60
     cuts = statistics.quantiles(took, n=100)
     print(f"{given.clients} clients, {given.minutes:g} minutes, queue {given.queue}: {dict(seen)}")
     print(f"answered {len(took)}, p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s, most {max(took):.2f} s")
-    print(f"memory {memory[0][1]:.0f} MB at first, {memory[-1][1]:.0f} MB at last, {slope:+.1f} MB a minute")
+    print(
+        f"memory {memory[0][1]:.0f} MB at first, {memory[-1][1]:.0f} MB at last, {slope:+.1f} MB a minute", flush=True
+    )
+    code = server.wait(600)
     print(f"the server ended with {code}")
     odd = {kind: n for kind, n in seen.items() if kind not in ("200", "422", "503")}
     sys.exit(bool(odd) or code != 143)
