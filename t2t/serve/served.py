@@ -165,7 +165,7 @@ class Served:
 def _said(eg: Example, pred: Prediction, tokens: int) -> dict[str, Any]:
     """Return an answer as JSON; ``choices`` have nats and probabilities where they were ranked."""
     nats = pred.choice_nats
-    most = max(nats, default=0.0) if nats else 0.0
+    most = max(nats or (0.0,))
     odds = [math.exp(one - most) for one in nats or ()]
     return {
         "uid": pred.uid,
