@@ -50,7 +50,7 @@ HELP = {
     "learning_rate": "The peak learning rate (default: what suits the optimizer).",
     "schedule": "constant | linear | cosine | inverse_sqrt (default: what suits the optimizer).",
     "warmup_steps": "Steps of linear warm-up.",
-    "optimizer": "adafactor | adamw | rms_adamw | muon (auto: rms_adamw for random weights, else adafactor).",
+    "optimizer": "adafactor | adamw | rms_adamw | muon (auto: rms_adamw if random or small, else adafactor).",
     "precision": "fp32 | bf16 | auto (bf16 where the hardware multiplies in it); int8 in eval and predict.",
     "max_input": "Most tokens of an input; longer column text is cut and counted.",
     "max_target": "Most tokens of a target or an answer.",
