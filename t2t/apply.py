@@ -33,6 +33,7 @@ from t2t.predict import (
     build_report,
     check_limit,
     check_way,
+    cost,
     report_json,
     run_signature,
 )
@@ -135,12 +136,7 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
         config.split,
         answered,
         signature=run_signature(model, config),
-        cost={
-            "parameters": sum(p.numel() for p in loaded.net.parameters()),
-            "eval_seconds": round(seconds, 1),
-            "examples_per_second": round(count / max(seconds, 1e-9), 1),
-            "peak_memory_mb": runs.peak_memory_mb(),
-        },
+        cost=cost(loaded, count, seconds),
         notes=[*found.notes, *warnings, *(line for name, tally in tallies.items() for line in tally.warnings(name))],
     )
     said = report_json(report, found, answered, tallies)

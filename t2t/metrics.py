@@ -15,11 +15,12 @@ group, made by its ``pool``. That is the sum, or, where a metric is defined over
 
 from __future__ import annotations
 
+import math
 import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +29,21 @@ import numpy as np
 from t2t.errors import DataError, UsageError, did_you_mean
 from t2t.tagging import spans_of
 
-__all__ = ["METRICS", "Measure", "Metric", "Table", "bootstrap", "measure", "metric", "table_of"]
+__all__ = [
+    "INTERVAL",
+    "METRICS",
+    "Measure",
+    "Metric",
+    "Table",
+    "average_margin",
+    "bootstrap",
+    "measure",
+    "metric",
+    "table_of",
+]
+
+RESAMPLES = 1000
+INTERVAL = f"bootstrap-{RESAMPLES}"  # as signatures say it
 
 Rows = np.ndarray  # (N, K) statistics, or (R, K) sums of R resamples
 
@@ -415,7 +430,7 @@ def measure(
     preds: Sequence[Any],
     *,
     groups: Sequence[str] | None = None,
-    resamples: int = 1000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Measure:
     """Score ``preds`` against ``golds`` with a 95 % percentile bootstrap interval over rows.
@@ -430,7 +445,7 @@ def measure(
     return Measure(*bootstrap(table_of(name, golds, preds, groups), resamples=resamples, seed=seed), len(golds))
 
 
-def bootstrap(table: Table, *, resamples: int = 1000, seed: int = 0) -> tuple[float, float, float]:
+def bootstrap(table: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float, float]:
     """Return the value of a table and the bounds of its 95 % percentile bootstrap interval, which holds the value."""
     units = len(table.rows)
     rng = np.random.Generator(np.random.Philox(seed))
@@ -438,6 +453,17 @@ def bootstrap(table: Table, *, resamples: int = 1000, seed: int = 0) -> tuple[fl
     low, high = np.percentile(np.concatenate(values), [2.5, 97.5])
     value = float(table.of(table.rows.sum(0, keepdims=True))[0])
     return value, min(float(low), value), max(float(high), value)
+
+
+def average_margin(bounds: Iterable[tuple[str, float, float]]) -> float:
+    """Return half the 95 % interval of an average over tasks from (task, low, high) of each score.
+
+    Tasks are independent, several scores of a task are taken as one.
+    """
+    halves: dict[str, list[float]] = {}
+    for task, low, high in bounds:
+        halves.setdefault(task, []).append((high - low) / 2)
+    return math.sqrt(sum((sum(some) / len(some)) ** 2 for some in halves.values())) / len(halves)
 
 
 def _draw(rng: np.random.Generator, n: int, size: int) -> np.ndarray:

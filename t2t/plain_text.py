@@ -19,7 +19,7 @@ from t2t.apply import options, settings_of
 from t2t.config import Config
 from t2t.errors import NonFiniteError, UsageError
 from t2t.models.held_out import measure
-from t2t.predict import Answered, build_report, report_json, run_signature
+from t2t.predict import Answered, build_report, cost, report_json, run_signature
 from t2t.sets import Sets, chosen_mix, own_tasks
 from t2t.stretches import Stretches
 
@@ -65,12 +65,7 @@ def evaluate_text(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pat
         config.split,
         nothing,
         signature=run_signature(model, config),
-        cost={
-            "parameters": sum(p.numel() for p in loaded.net.parameters()),
-            "eval_seconds": round(seconds, 1),
-            "examples_per_second": round(count / max(seconds, 1e-9), 1),
-            "peak_memory_mb": runs.peak_memory_mb(),
-        },
+        cost=cost(loaded, count, seconds),
         notes=notes,
     )
     said = {name: one.asdict() for name, one in measured.items()}

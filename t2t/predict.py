@@ -22,10 +22,10 @@ from t2t.answers import form
 from t2t.config import Config
 from t2t.errors import NonFiniteError, UsageError
 from t2t.examples import Examples
-from t2t.metrics import measure, metric
+from t2t.metrics import INTERVAL, measure, metric
 from t2t.mixtures import Mix
 from t2t.models import Model
-from t2t.runs import growing
+from t2t.runs import growing, peak_memory_mb
 from t2t.sets import Sets
 from t2t.tasks import task
 from t2t.tokens import Tally
@@ -45,6 +45,7 @@ __all__ = [
     "build_report",
     "check_limit",
     "check_way",
+    "cost",
     "evaluate",
     "evaluate_sets",
     "file_name",
@@ -363,6 +364,16 @@ def report_json(report: Report, sets: Sets, answered: Answered, tallies: Mapping
     }
 
 
+def cost(model: Model, answered: int, seconds: float) -> dict[str, Any]:
+    """Return what an evaluation cost: parameters, seconds, examples a second, peak memory in MB."""
+    return {
+        "parameters": sum(p.numel() for p in model.net.parameters()),
+        "eval_seconds": round(seconds, 1),
+        "examples_per_second": round(answered / max(seconds, 1e-9), 1),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
 def baselines(sets: Sets, answers: Mapping[str, Answers]) -> list[dict[str, Any]]:
     """Return the majority baseline of every task and metric that has one."""
     tasks = {name: sets.score[name].task for name in answers}
@@ -411,7 +422,7 @@ def signature(egs: Examples, metric_name: str, by: str, n: int) -> str:
     shots = f"|shots:{egs.shots}:{egs.shots_by}" if egs.shots else ""
     return (
         f"task:{egs.task.name}|split:{egs.split}|n:{n}|metric:{metric_name}|by:{by}"
-        f"|prompt:{egs.prompt_name}@{egs.prompt_hash}{shots}|data:{data}|interval:bootstrap-1000|t2t:{VERSION}"
+        f"|prompt:{egs.prompt_name}@{egs.prompt_hash}{shots}|data:{data}|interval:{INTERVAL}|t2t:{VERSION}"
     )
 
 

@@ -20,6 +20,7 @@ from t2t.config import Config
 from t2t.corpora import Corpus, corpus
 from t2t.errors import DataError, UsageError
 from t2t.examples import Examples
+from t2t.metrics import INTERVAL
 from t2t.objectives import Corrupted, Draws, Objective, Vocabulary, keys, objective
 from t2t.sets import Sets
 from t2t.sources import SplitMissing, parse_source
@@ -78,7 +79,7 @@ class Stretches(Examples):
         return (
             f"task:{self.task.name}|split:{self.split}|data:{self.file.text[:12]}|objective:{self.how.name}{how}"
             f"|stretch:{self.raw}|stretches:{len(self)}/{self.file.counts.tokens // self.raw}|seed:{self.seed}"
-            f"|tokenizer:{self.file.tokenizer[:12]}|interval:bootstrap-1000|t2t:{VERSION}"
+            f"|tokenizer:{self.file.tokenizer[:12]}|interval:{INTERVAL}|t2t:{VERSION}"
         )
 
     @property

@@ -11,10 +11,10 @@ the systems may be run one by one. Prints a Markdown table and writes ``results.
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
+from t2t.metrics import average_margin
 from tests.bench_pretraining import done, measure_all
 
 SYSTEMS: dict[str, dict[str, Any]] = {
@@ -63,15 +63,6 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     return {**row, **best}
 
 
-def margin(scores: dict[str, list[float]]) -> float:
-    """Return half the 95 % interval of the average: tasks are independent, two metrics of a task are taken as one."""
-    by_task: dict[str, list[float]] = {}
-    for name, (_, low, high) in scores.items():
-        by_task.setdefault(name.split()[0], []).append((high - low) / 2)
-    halves = [sum(some) / len(some) for some in by_task.values()]
-    return math.sqrt(sum(half**2 for half in halves)) / len(halves)
-
-
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the results as a Markdown table; scores are percent."""
     names = list(rows[0]["scores"])
@@ -80,9 +71,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         bits = "–" if row["bits a byte"] is None else f"{row['bits a byte']:.3f}"
         mean = row["average"]
+        margin = average_margin((name.split()[0], low, high) for name, (_, low, high) in row["scores"].items())
         cells = [row["system"], f"{row['tokens']:,}", bits, f"{row['rate']:g}"]
         cells += [f"{row['scores'][name][0]:.1f}" for name in names]
-        cells.append(f"{mean['value']:.2f} ± {margin(row['scores']):.2f}")
+        cells.append(f"{mean['value']:.2f} ± {margin:.2f}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -19,7 +19,7 @@ from seqeval.scheme import IOB2
 from sklearn import metrics as sklearn
 
 from t2t.errors import DataError, UsageError
-from t2t.metrics import METRICS, measure, metric, table_of
+from t2t.metrics import METRICS, average_margin, measure, metric, table_of
 
 SEEDS = range(6)
 TEXTS = ("bleu", "chrf", "rouge1", "rouge2", "rougeLsum", "exact", "squad_em", "squad_f1")
@@ -496,3 +496,9 @@ def test_an_unknown_metric_is_met_with_the_closest() -> None:
 def test_golds_and_answers_must_be_equally_many() -> None:
     with pytest.raises(ValueError, match="zip"):
         value("accuracy", [0, 1], [0])
+
+
+def test_the_margin_of_an_average_takes_tasks_as_independent_and_scores_of_a_task_as_one() -> None:
+    bounds = [("a", 10.0, 16.0), ("b", 40.0, 50.0), ("b", 40.0, 46.0)]  # halves 3, and 5 and 3 that are one of 4
+    assert average_margin(bounds) == pytest.approx(5 / 2)
+    assert average_margin([("a", 10.0, 16.0)]) == pytest.approx(3)

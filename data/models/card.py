@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,7 +195,7 @@ def glue_table(run: Path, fresh: Path | None = None) -> str:
             continue
         key = (row["task"], row["metric"])
         lines.append(_line(
-            *key, *_scored(row), *(_scored(random[key]) if key in random else "––"),
+            *key, *_scored(row), *(_scored(random[key]) if key in random else ("–", "–")),
             f"{majority[key]:.2f}" if key in majority else "–", f"{row['n']:,}", f"{row['unparsed']:.1f} %",
         ))  # fmt: skip
     lines += ["", f"Average {_averaged(report)} over {len(report['average']['tasks'])} tasks"]
@@ -217,13 +216,12 @@ def _scored(row: dict[str, Any]) -> tuple[str, str]:
 
 
 def _averaged(report: dict[str, Any]) -> str:
-    """Return the average with half its 95 % interval: tasks are independent, two metrics of a task are taken as one."""
-    by_task: dict[str, list[float]] = {}
-    for row in report["rows"]:
-        if row["by"] == "write":
-            by_task.setdefault(row["task"], []).append((row["high"] - row["low"]) / 2)
-    squares = [(sum(halves) / len(halves)) ** 2 for halves in by_task.values()]
-    return f"{report['average']['value']:.2f} ± {math.sqrt(sum(squares)) / len(squares):.2f}"
+    """Return the average with half its 95 % interval."""
+    from t2t.metrics import average_margin
+
+    written = [row for row in report["rows"] if row["by"] == "write"]
+    margin = average_margin((row["task"], row["low"], row["high"]) for row in written)
+    return f"{report['average']['value']:.2f} ± {margin:.2f}"
 
 
 def _train(run: Path) -> str:

@@ -51,11 +51,10 @@ class Served:
 
     def about(self) -> dict[str, Any]:
         """Return what /api/models says of it."""
-        net = self.model.net
         return {
             "name": self.name,
             "family": self.place.family,
-            "parameters": sum(p.numel() for p in net.parameters()) if net is not None else 0,
+            "parameters": sum(p.numel() for p in self.model.net.parameters()),
             "ways": [way for way in WAYS if self._can(way)],
             "trained": self.trained,
         }
