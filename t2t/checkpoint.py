@@ -40,7 +40,7 @@ class State:
 
     ``window`` and ``cursors`` name the window of the stream, ``at`` the next batch in it; ``order`` is a running
     sha256 over the uids of all examples so far; ``seconds`` of training, evaluation left out; ``evaluated`` the last
-    step that was scored.
+    step that was scored. ``drawn`` and ``tokens`` are examples, and input and target tokens, by task.
     """
 
     step: int = 0
@@ -57,6 +57,14 @@ class State:
     evaluations_since_best: int = 0
     evaluated: int = 0
     drawn: dict[str, int] = field(default_factory=dict)
+    tokens: dict[str, list[int]] = field(default_factory=dict)
+
+    def count(self, name: str, read: int, written: int, *, examples: int = 1) -> None:
+        """Count in examples of a task, with their tokens."""
+        self.drawn[name] = self.drawn.get(name, 0) + examples
+        self.input_tokens, self.target_tokens = self.input_tokens + read, self.target_tokens + written
+        before = self.tokens.get(name, (0, 0))
+        self.tokens[name] = [before[0] + read, before[1] + written]
 
 
 def save(

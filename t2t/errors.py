@@ -15,7 +15,6 @@ command line returns. Nothing here imports anything else of the house.
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Iterable
 
 __all__ = [
@@ -121,14 +120,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f' Did you mean "{close[0]}"?' if close else ""
 
 
+def _shown(c: str) -> str:
+    return c if c.isprintable() else c.encode("unicode_escape").decode()
+
+
 def visible(text: object, limit: int = 200) -> str:
     """Return ``text`` with control and bidirectional characters made visible, cut at ``limit`` characters.
 
     >>> visible("a\\x1b[31m\\u202eb")
     'a\\\\x1b[31m\\\\u202eb'
     """
-    shown = "".join(
-        c if c == " " or unicodedata.category(c)[0] not in "CZ" else c.encode("unicode_escape").decode()
-        for c in str(text)[: limit + 1]
-    )
+    head = str(text)[: limit + 1]
+    # What is not printable: every character of the categories "other" and "separator" but the space.
+    shown = head if head.isprintable() else "".join(map(_shown, head))
     return shown if len(str(text)) <= limit else shown[:limit] + "…"

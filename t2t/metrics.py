@@ -37,6 +37,7 @@ __all__ = [
     "Table",
     "average_margin",
     "bootstrap",
+    "confusion",
     "measure",
     "metric",
     "table_of",
@@ -443,6 +444,14 @@ def measure(
     if not len(golds):
         raise DataError(f"{name} over 0 rows is not a number", fix="Score a split that has rows.", code="D04")
     return Measure(*bootstrap(table_of(name, golds, preds, groups), resamples=resamples, seed=seed), len(golds))
+
+
+def confusion(golds: Sequence[int], preds: Sequence[int | None], classes: int) -> list[list[int]]:
+    """Return how often each class (a line) was answered by each; the last column counts unparsed answers."""
+    counts = [[0] * (classes + 1) for _ in range(classes)]
+    for gold, pred in zip(golds, preds, strict=True):
+        counts[gold][classes if pred is None else pred] += 1
+    return counts
 
 
 def bootstrap(table: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float, float]:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from t2t.answers import form
+from t2t.calibration import Calibration
 from t2t.config import Config
 from t2t.errors import NonFiniteError, UsageError
 from t2t.examples import Examples
-from t2t.metrics import INTERVAL, measure, metric
+from t2t.metrics import INTERVAL, confusion, measure, metric
 from t2t.mixtures import Mix
 from t2t.models import Model
 from t2t.runs import growing, peak_memory_mb
@@ -49,6 +50,7 @@ __all__ = [
     "evaluate",
     "evaluate_sets",
     "file_name",
+    "labels_of",
     "majority",
     "predict",
     "read_predictions",
@@ -58,11 +60,13 @@ __all__ = [
     "score",
     "signature",
     "spread",
+    "tabulated",
     "write_predictions",
 ]
 
 Ticker = Callable[[int], None]
 CHUNK = 512
+MOST_LABELS = 60  # in a table of answers by gold answers
 
 
 class Gather(NamedTuple):
@@ -77,7 +81,7 @@ class Gather(NamedTuple):
 class Answers:
     """What scores are made of: of each row its answer, whether it was repaired, its gold answer and its group.
 
-    ``repairs`` are counted over all rows, by kind.
+    ``repairs`` are counted over all rows, by kind; ``calibration`` sums up rows whose choices were ranked.
     """
 
     answers: list[Any] = field(default_factory=list)
@@ -85,6 +89,7 @@ class Answers:
     groups: list[str] = field(default_factory=list)
     repaired: bytearray = field(default_factory=bytearray)
     repairs: Counter[str] = field(default_factory=Counter)
+    calibration: Calibration = field(default_factory=Calibration)
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -98,6 +103,8 @@ class Answers:
             self.repaired.append(bool(pred.repairs))
             if pred.repairs:
                 self.repairs += Counter(pred.repairs)
+            if pred.choice_nats is not None and pred.gold is not None:
+                self.calibration.add(pred.choice_nats, pred.gold)
 
     def of(self, metric_name: str) -> list[Any]:
         """Return the answers as a metric takes them: a strict one takes none that had to be repaired."""
@@ -157,7 +164,7 @@ def _prediction(eg: Example, text: str, answer: Any, **more: Any) -> Prediction:
     """Return what was answered to an example."""
     return Prediction(
         uid=eg.uid, input=eg.input, target=eg.target, text=text, answer=answer, unparsed=answer is None, gold=eg.gold,
-        prompt=eg.prompt, group=eg.group, row=eg.row, **more,
+        prompt=eg.prompt, group=eg.group, row=eg.row, words=eg.words, **more,
     )  # fmt: skip
 
 
@@ -360,6 +367,7 @@ def report_json(report: Report, sets: Sets, answered: Answered, tallies: Mapping
         "baselines": baselines(sets, answers),
         "spread": spread(report.rows),
         "repairs": repairs(answers),
+        "answered": _tables(sets, answered),
         "texts": {name: tally.asdict() for name, tally in tallies.items()},
     }
 
@@ -372,6 +380,40 @@ def cost(model: Model, answered: int, seconds: float) -> dict[str, Any]:
         "examples_per_second": round(answered / max(seconds, 1e-9), 1),
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _tables(sets: Sets, answered: Answered) -> list[dict[str, Any]]:
+    """Return the answers to each set in each way as counts; what has no choices was written either way."""
+    found = {}
+    for scores, answers in answered.values():
+        ways = {(one.task, one.prompt): one.by for one in scores}
+        for name, said in answers.items():
+            egs = sets.score[name]
+            by = ways[egs.task.name, egs.prompt_name]
+            found[name, by] = tabulated(name, by, said, labels_of(egs))
+    return list(found.values())
+
+
+def tabulated(name: str, by: str, said: Answers, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the answers to a set as counts: read, repaired, each label by each gold one (the last column: unparsed).
+
+    There is no such table without ``labels``, nor one of more than ``MOST_LABELS``.
+    """
+    out: dict[str, Any] = {
+        "set": name, "by": by, "n": len(said), "unparsed": sum(one is None for one in said.answers),
+        "repaired": sum(said.repaired),
+    }  # fmt: skip
+    if 1 < len(labels) <= MOST_LABELS:
+        counts = confusion(said.golds, said.answers, len(labels))
+        out |= {"labels": list(labels), "confusion": counts}
+    if said.calibration.n:
+        out["calibration"] = said.calibration.asdict()
+    return out
+
+
+def labels_of(egs: Examples) -> Sequence[str]:
+    """Return the choices of a task, where they are the same for every row."""
+    return () if not egs.ranked or any(p.per_row for p in egs.prompts) else egs.prompts[0].choices
 
 
 def baselines(sets: Sets, answers: Mapping[str, Answers]) -> list[dict[str, Any]]:
@@ -449,7 +491,7 @@ def as_json(pred: Prediction) -> dict[str, Any]:
     }
     if pred.choice_nats is not None:
         out["choice_nats"] = list(pred.choice_nats)
-    for key in ("repairs", "prompt", "group", "row"):
+    for key in ("repairs", "prompt", "group", "row", "words"):
         if getattr(pred, key):
             out[key] = getattr(pred, key)
     return out
@@ -460,5 +502,5 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
     with path.open("rb") as lines:  # bytes end at a newline only, a text may hold other ends of lines
         for line in filter(bytes.strip, lines):
             raw = json.loads(line)
-            nats = raw.pop("choice_nats", None)
-            yield Prediction(**raw, choice_nats=None if nats is None else tuple(nats))
+            nats, words = raw.pop("choice_nats", None), tuple(raw.pop("words", ()))
+            yield Prediction(**raw, choice_nats=None if nats is None else tuple(nats), words=words)

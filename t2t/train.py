@@ -46,9 +46,11 @@ from t2t.predict import (
     check_limit,
     check_way,
     evaluate_sets,
+    labels_of,
     report_json,
     run_signature,
 )
+from t2t.seen import Seen
 from t2t.sets import Sets
 from t2t.stretches import Stretches
 from t2t.tasks import task
@@ -96,6 +98,7 @@ class Run:
     state: State
     watch: Watch
     notes: list[str]
+    seen: Seen  # what the training examples have of those to score
     saved: int = 0  # the step of the checkpoint that this process wrote or read last
 
     @property
@@ -266,7 +269,8 @@ def prepare(
     model.prepare({**found.score, **found.train}, training=True)
     model.module.to(accelerator.device)
     notes = [*found.notes, f"weights from {model.origin}", *check(model, found, config)]
-    sizes = _sizes(model, found, watch)
+    seen = Seen({} if config.shots else found.score)  # with shots before them rows cannot be told apart
+    sizes = _sizes(model, found, seen, watch)
     config = settle(config, fresh=model.fresh, family=model.recipe, steps=config.steps or _expected(config, sizes))
     notes += [line] if (line := adapters.note(model.net, config)) else []
     notes += [] if model.fits else said(config.precision, accelerator.device, plain=config.plain)
@@ -281,7 +285,7 @@ def prepare(
             raise UsageError("gradual unfreezing is for one rank", where="unfreeze_every", fix="Use --set freeze=…")
         model.module = accelerator.prepare_model(model.module)
     state = State(cursors=(0,) * len(stream.names), drawn=dict.fromkeys(stream.names, 0))
-    run = Run(config, folder, found, model, mixture, stream, sizes, optimizer, accelerator, state, watch, notes)
+    run = Run(config, folder, found, model, mixture, stream, sizes, optimizer, accelerator, state, watch, notes, seen)
     for note in notes[len(found.notes) :]:
         watch.notice(note)
     return run
@@ -331,17 +335,19 @@ def check(model: Model, found: Sets, config: Config) -> list[str]:
     return warnings
 
 
-def _sizes(model: Model, found: Sets, watch: Watch) -> dict[str, np.ndarray]:
-    """Encode every training example; a row that cannot be trained on is an error before the first step."""
+def _sizes(model: Model, found: Sets, seen: Seen, watch: Watch) -> dict[str, np.ndarray]:
+    """Encode every training example, and note it in ``seen``; a row that cannot be trained on is an error here."""
     text = {name: egs for name, egs in found.train.items() if isinstance(egs, Stretches)}
     out = {name: np.broadcast_to(np.array(egs.lengths, np.int32), (len(egs), 2)) for name, egs in text.items()}
     rows = {name: egs for name, egs in found.train.items() if name not in text}
     with watch.task("reading and encoding", sum(map(len, rows.values()))) as tick:
         for name, egs in rows.items():
             out[name] = np.empty((len(egs), 2), np.int32)
+            labels = labels_of(egs)
             for start in range(0, len(egs), 1024):
                 part = egs[start : start + 1024]
                 out[name][start : start + len(part)] = model.sizes(part)
+                seen.add(name, part, labels)
                 tick(len(part))
     return out
 
@@ -440,9 +446,8 @@ def _fit(run: Run) -> None:
     run.model.fit(run.sets.train)
     run.state.seconds = time.monotonic() - started
     run.state.examples = sum(map(len, run.sets.train.values()))
-    run.state.drawn |= {name: len(run.sets.train[name]) for name in run.stream.names}
-    totals = sum(sizes.sum(0, dtype=np.int64) for sizes in run.sizes.values())
-    run.state.input_tokens, run.state.target_tokens = map(int, totals)
+    for name in run.stream.names:
+        run.state.count(name, *run.sizes[name].sum(0, dtype=np.int64).tolist(), examples=len(run.sets.train[name]))
 
 
 def _batches(run: Run) -> Iterator[list[Example]]:
@@ -458,13 +463,12 @@ def _batches(run: Run) -> Iterator[list[Example]]:
             state.step += 1
             state.examples += len(picked)
             names = [stream.names[t] for t in window.tasks[picked]]
-            for name in names:
-                state.drawn[name] += 1
             egs = [run.sets.train[name][int(i)] for name, i in zip(names, window.examples[picked], strict=True)]
             egs = [replace(eg, visit=state.step) if eg.task in run.sets.corpora else eg for eg in egs]
             # Rows have the sizes they had; what an objective makes of text may differ from visit to visit.
-            read, written = (np.array(run.model.sizes(egs)) if run.sets.corpora else sizes[picked]).sum(0)
-            state.input_tokens, state.target_tokens = state.input_tokens + int(read), state.target_tokens + int(written)
+            tokens = np.array(run.model.sizes(egs)) if run.sets.corpora else sizes[picked]
+            for name, (read, written) in zip(names, tokens.tolist(), strict=True):
+                state.count(name, read, written)
             uids = "\n".join(eg.uid for eg in egs)
             state.order = hashlib.sha256((state.order + uids).encode()).hexdigest()
             yield egs
@@ -761,6 +765,7 @@ def _report_json(report: Report, run: Run, answered: Answered) -> dict[str, Any]
             "drawn": drawn[name],
             "share_percent": 100 * drawn[name] / total,
             "epochs": drawn[name] / len(run.sets.train[name]),
+            **_tokens(run.state, name),
         }
         for name in run.stream.names
     }
@@ -768,6 +773,23 @@ def _report_json(report: Report, run: Run, answered: Answered) -> dict[str, Any]
         **report_json(report, run.sets, answered, run.model.tokens.tallies),
         "pairs": pair_costs(run.model, run.sets),
         "mixture": mixture,
+        **({} if run.config.shots else {"leaked": run.seen.leaked()}),
+        "labels": run.seen.labels,
+        "lengths": {name: _lengths(sizes[:, 0], run.config.max_input) for name, sizes in run.sizes.items()},
         "steps": run.state.step,
         "order": run.state.order,
     }
+
+
+def _tokens(state: State, name: str) -> dict[str, int]:
+    """Return the tokens drawn of a task; nothing where the run began before these were counted by task."""
+    if sum(map(sum, state.tokens.values())) < state.input_tokens + state.target_tokens:
+        return {}
+    read, written = state.tokens.get(name, (0, 0))
+    return {"input_tokens": read, "target_tokens": written}
+
+
+def _lengths(tokens: np.ndarray, limit: int) -> dict[str, Any]:
+    """Return a histogram of the input tokens of examples as they are trained on: edges, counts, and the limit."""
+    counts, edges = np.histogram(tokens, bins=min(40, int(tokens.max()) + 1), range=(0, int(tokens.max()) + 1))
+    return {"edges": [round(float(edge), 2) for edge in edges], "counts": counts.tolist(), "limit": limit}

@@ -220,8 +220,8 @@ class Prediction:
     """What a model answered to one example.
 
     ``text`` is what it wrote; ``answer`` what was read from it (None: unparsed); ``choice_nats`` the log-likelihood
-    of each choice, in nats; ``repairs`` how many repairs of each kind the reader made; ``prompt``, ``group`` and
-    ``row`` are the example's.
+    of each choice, in nats; ``repairs`` how many repairs of each kind the reader made; ``prompt``, ``group``, ``row``
+    and ``words`` are the example's.
     """
 
     uid: str
@@ -236,6 +236,7 @@ class Prediction:
     prompt: str = ""
     group: str = ""
     row: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ FLOORS = {
         "template",
         "tagging",
         "answers",
+        "calibration",
         "draws",
         "forms",
         "masking",
@@ -44,10 +45,10 @@ FLOORS = {
         "lookup",
         "new_task",
     ),
-    3: ("tokens", "token_files", "stretches", "batches", "optim", "vocabulary"),
+    3: ("tokens", "seen", "token_files", "stretches", "batches", "optim", "vocabulary"),
     4: ("models",),  # and all below it
     5: ("checkpoint", "predict", "pairs", "apply", "plain_text", "check", "teacher", "train", "pet"),
-    6: ("report", "compare", "lineup", "distill", "bench"),
+    6: ("report", "faults", "page", "compare", "lineup", "distill", "bench"),
     7: ("cli", "cli_ls", "cli_options", "cli_prompt", "cli_show", "cli_train", "cli_vocab", "serve", "screen"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}

@@ -1,0 +1,26 @@
+"""What training has seen of what is scored: the same columns, whatever the wording, the label and the task."""
+
+from __future__ import annotations
+
+from t2t.seen import Seen
+from t2t.types import Example, Piece
+
+
+def eg(uid: str, *texts: str, prompt: str = "say: ", gold: int = 0) -> Example:
+    pieces = [part for text in texts for part in (Piece(prompt), Piece(text, "column"))]
+    return Example(uid, uid.split(":")[0], "p", tuple(pieces), "no", choices=("no", "yes"), gold=gold)
+
+
+def test_rows_are_leaked_whatever_the_prompt_the_order_and_the_label() -> None:
+    score = [eg("a/b:v:0", "one", "two"), eg("a/b:v:1", "one", "three"), eg("a/b:v:2", "one", "two")]
+    seen = Seen({"a/b": score, "a/c": [eg("a/c:v:0", "new")]})
+    seen.add("a/b", [eg("a/b:train:0", "two", "one", prompt="tell: ", gold=1), eg("a/b:train:1", "one")])
+    assert seen.leaked() == {"a/b": [2, 3], "a/c": [0, 1]}
+
+
+def test_labels_that_no_row_has_count_nothing() -> None:
+    seen = Seen({})
+    for gold in (1, 1, 0):
+        seen.add("a/b", [eg("a/b:train:0", "x", gold=gold)], ("no", "yes", "perhaps"))
+    seen.add("a/text", [eg("a/text:train:0", "x")])
+    assert seen.labels == {"a/b": {"no": 1, "yes": 2, "perhaps": 0}} and seen.leaked() == {}
