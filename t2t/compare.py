@@ -26,7 +26,7 @@ import numpy as np
 from t2t.errors import UsageError, visible
 from t2t.metrics import Table, measure, table_of
 from t2t.mixtures import mix, mixes
-from t2t.predict import answers_for, read_predictions
+from t2t.predict import WAYS, answers_for, read_predictions, way_of
 from t2t.report import held_out_table
 from t2t.runs import read_config
 from t2t.tasks import task
@@ -50,7 +50,6 @@ __all__ = [
 
 COSTS = ("parameters", "train_seconds", "train_tokens", "examples_per_second", "peak_memory_mb")
 RIGHT_OR_WRONG = ("accuracy", "group_exact", "exact", "squad_em")  # each row, or each group, is one or the other
-WAYS = ("write", "rank", "constrained")  # of answering: the first that a run has is compared
 VOCABULARY = {"tokenizer", "stretches"}  # fields of a text's signature in which vocabularies may differ
 RESAMPLES = 2000
 RESAMPLES_A_TEST = 100  # 2 of these would be the least p: corrected for as many tests it is still .02
@@ -323,7 +322,7 @@ def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
     """Yield the answers of a run, written ones or else ranked or constrained ones, by task and prompt."""
     taken = set()
     for path in sorted(folder.glob("*.predictions.jsonl"), key=_place):
-        by = _way(path)
+        by = way_of(path)[1]
         preds = list(read_predictions(path))
         if preds:
             said = {pred.prompt for pred in preds}
@@ -334,15 +333,10 @@ def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
                 yield one
 
 
-def _way(path: Path) -> str:
-    """Return how the answers of a file were given: TASK.WAY.predictions.jsonl, without a way for written ones."""
-    return next((way for way in WAYS if path.name.endswith(f".{way}.predictions.jsonl")), WAYS[0])
-
-
 def _place(path: Path) -> tuple[str, int]:
     """Return where a file of answers stands among others: by task, written ones first."""
-    by = _way(path)
-    return path.name.removesuffix(".predictions.jsonl").removesuffix(f".{by}"), WAYS.index(by)
+    stem, by = way_of(path)
+    return stem, WAYS.index(by)
 
 
 def _report(folder: Path, split: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import statistics
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -37,6 +38,7 @@ __all__ = [
     "Answered",
     "Answers",
     "Gather",
+    "WAYS",
     "answer",
     "answer_sets",
     "answers_for",
@@ -61,11 +63,13 @@ __all__ = [
     "signature",
     "spread",
     "tabulated",
+    "way_of",
     "write_predictions",
 ]
 
 Ticker = Callable[[int], None]
 CHUNK = 512
+WAYS = ("write", "rank", "constrained")  # of answering
 MOST_LABELS = 60  # in a table of answers by gold answers
 
 
@@ -368,6 +372,7 @@ def report_json(report: Report, sets: Sets, answered: Answered, tallies: Mapping
         "spread": spread(report.rows),
         "repairs": repairs(answers),
         "answered": _tables(sets, answered),
+        "command": sys.argv,
         "texts": {name: tally.asdict() for name, tally in tallies.items()},
     }
 
@@ -466,6 +471,17 @@ def signature(egs: Examples, metric_name: str, by: str, n: int) -> str:
         f"task:{egs.task.name}|split:{egs.split}|n:{n}|metric:{metric_name}|by:{by}"
         f"|prompt:{egs.prompt_name}@{egs.prompt_hash}{shots}|data:{data}|interval:{INTERVAL}|t2t:{VERSION}"
     )
+
+
+def way_of(path: Path) -> tuple[str, str]:
+    """Return the set of a predictions file, as its name has it, and how the answers were given.
+
+    >>> way_of(Path("glue-rte.rank.predictions.jsonl")), way_of(Path("glue-rte.predictions.jsonl"))
+    (('glue-rte', 'rank'), ('glue-rte', 'write'))
+    """
+    stem = path.name.removesuffix(".predictions.jsonl")
+    by = next((way for way in WAYS if stem.endswith(f".{way}")), WAYS[0])
+    return stem.removesuffix(f".{by}"), by
 
 
 def write_predictions(path: Path, preds: Iterable[Prediction]) -> None:

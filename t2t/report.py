@@ -1,25 +1,25 @@
 """Reports a person reads: report.md and one self-contained report.html, made from a run folder's files.
 
-Floor 6. Nothing is computed here that is not in report.json or metrics.jsonl; everything a model or a data set wrote
-is escaped, and the page loads nothing.
+Floor 6. Nothing is computed here that is not in report.json; everything a model or a data set wrote is escaped. The
+page itself is made by `t2t.page`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from t2t.errors import UsageError, visible
-from t2t.predict import read_predictions
+from t2t.faults import faults
+from t2t.page import html
 from t2t.runs import write_text
 
 __all__ = [
     "held_out_table",
     "markdown_table",
+    "mixture_table",
     "model_card",
     "pair_table",
     "prompt_table",
@@ -28,9 +28,8 @@ __all__ = [
     "repair_table",
     "signatures",
     "table",
+    "text_table",
 ]
-
-WRONG_SHOWN = 12
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -47,10 +46,8 @@ def read(folder: Path) -> dict[str, Any]:
 def render(folder: Path) -> list[Path]:
     """Write report.md, report.html and, beside a model, its card README.md. Return their paths."""
     report = read(folder)
-    pages = {
-        "report.md": markdown(report),
-        "report.html": html(report, _curve(folder), _wrong(folder, report["split"])),
-    }
+    tables = {"rows": table(report), "more": _more(report), "signatures": signatures(report)}
+    pages = {"report.md": markdown(report), "report.html": html(report, folder, tables)}
     if (folder / "model").is_dir():
         pages["README.md"] = model_card(report)
     for name, text in pages.items():
@@ -141,6 +138,33 @@ def signatures(report: dict[str, Any]) -> list[str]:
     return [*(row["signature"] for row in report["rows"]), *filter(None, texts)]
 
 
+def mixture_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return what each task had of the training, as text cells; tokens where they were counted by task."""
+    return [
+        {
+            "task": name,
+            "examples": f"{one['examples']:,}",
+            "drawn": f"{one['drawn']:,}",
+            "share": f"{one['share_percent']:.1f} %",
+            "input tokens": _counted(one.get("input_tokens")),
+            "target tokens": _counted(one.get("target_tokens")),
+            "epochs": f"{one['epochs']:.2f}",
+        }
+        for name, one in report.get("mixture", {}).items()
+    ]
+
+
+def text_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return what was encoded of each task and what went wrong, as text cells; lengths are tokens."""
+    kinds = ("longest_input", "inputs_cut", "longest_target", "targets_cut", "answers_unfinished", "empty_columns",
+             "unknown_input_tokens", "unknown_target_tokens", "control_strings")  # fmt: skip
+    return [
+        {"task": name, "examples": _counted(one["examples"]),
+         **{kind.replace("_", " "): _counted(one.get(kind)) for kind in kinds}}
+        for name, one in report.get("texts", {}).items()
+    ]  # fmt: skip
+
+
 def pair_table(report: dict[str, Any]) -> list[dict[str, str]]:
     """Return what it takes to score every pair of n texts, one row a task, as text cells."""
     return [
@@ -184,6 +208,10 @@ def markdown(report: dict[str, Any]) -> str:
     lines = [f"# {_cell(report['run'])}", ""]
     if report["source"] == "sample":
         lines += ["**SAMPLE DATA**: scores on the bundled sample say nothing about the data sets.", ""]
+    if found := faults(report):
+        lines += ["## What to look at first", ""]
+        lines += [f"- **{fault.title}**: {_cell('; '.join(fault.places))}" for fault in found]
+        lines += ["", "## Scores", ""]
     rows = table(report)
     lines += markdown_table([{name: row[name] for name in names} for row in rows]) if rows else ["Nothing was scored."]
     if report["average"]:
@@ -197,12 +225,6 @@ def markdown(report: dict[str, Any]) -> str:
     for title, rows in _more(report):
         if rows:
             lines += ["", f"## {title}", "", *markdown_table(rows)]
-    if report.get("mixture"):
-        lines += ["", "## Mixture", "", "| task | examples | drawn | share | epochs |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {_cell(name)} | {m['examples']:,} | {m['drawn']:,} | {m['share_percent']:.1f} % | {m['epochs']:.2f} |"
-            for name, m in report["mixture"].items()
-        ]
     lines += ["", "## Notes", "", *(f"- {_cell(note)}" for note in report["notes"])]
     lines += ["", "## Signatures", "", f"- run: `{report['signature']}`"]
     lines += [f"- `{signature}`" for signature in signatures(report)]
@@ -213,8 +235,10 @@ def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the tables that stand below the scores, with their titles; those without rows are not shown."""
     return [
         ("Loss on plain text", held_out_table(report)),
+        ("What was trained on", mixture_table(report)),
         ("Spread over prompts", prompt_table(report)),
         ("Repaired answers", repair_table(report)),
+        ("Texts, trained on and scored", text_table(report)),
         ("Scoring every pair of n texts", pair_table(report)),
     ]
 
@@ -242,81 +266,3 @@ def model_card(report: dict[str, Any]) -> str:
         eval_results=results or None,
     )
     return f"---\n{data.to_yaml()}\n---\n\n{markdown(report)}"
-
-
-def _curve(folder: Path) -> list[tuple[int, float]]:
-    """Return (step, loss) from metrics.jsonl, at most 400 points."""
-    path = folder / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    points = [(line["step"], line["loss"]) for line in lines if "loss" in line]
-    return [*points[: -1 : max(1, len(points) // 400)], *points[-1:]]
-
-
-def _wrong(folder: Path, split: str) -> dict[str, list[dict[str, str]]]:
-    """Return the first wrong answers of each task; a report of a later evaluation stands beside its predictions."""
-    found = {}
-    beside = folder.glob("*.predictions.jsonl")
-    for path in sorted([*beside, *(folder / "eval" / split).glob("*.predictions.jsonl")]):
-        preds = list(islice((p for p in read_predictions(path) if p.answer != p.gold), WRONG_SHOWN))
-        if preds:
-            found[path.name.removesuffix(".predictions.jsonl")] = [
-                {
-                    "input": visible(p.input, 400),
-                    "text": visible(p.text) + (" (unparsed)" if p.unparsed else ""),
-                    "target": visible(p.target),
-                }
-                for p in preds
-            ]
-    return found
-
-
-def html(report: dict[str, Any], curve: list[tuple[int, float]], wrong: dict[str, list[dict[str, str]]]) -> str:
-    """Return report.html: every value is escaped, the content-security policy allows no script and no request."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("t2t", "."),
-        autoescape=True,
-        finalize=lambda value: visible(value, len(value)) if isinstance(value, str) else value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.jinja")
-    more = _more(report)
-    return page.render(
-        r=report, rows=table(report), bars=_bars(report), path=_path(curve), curve=curve, wrong=wrong, more=more,
-        signatures=signatures(report),
-    )  # fmt: skip
-
-
-def _bars(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the scores as positions in percent of the bar's width, negative values at 0."""
-    base = {(b["task"], b["metric"]): b["value"] for b in report.get("baselines", ())}
-
-    def place(value: float) -> float:
-        return round(min(max(value, 0.0), 100.0), 2)
-
-    bars = []
-    for row in report["rows"]:
-        low, high = place(row["low"]), place(row["high"])
-        majority = base.get((row["task"], row["metric"]))
-        mark = None if majority is None else place(majority)
-        bars.append({"value": place(row["value"]), "low": low, "width": round(high - low, 2), "mark": mark})
-    return bars
-
-
-def _path(curve: list[tuple[int, float]]) -> str:
-    """Return the loss curve, the loss on a logarithmic scale, as an SVG path in a box of 600 x 160."""
-    if len(curve) < 2:
-        return ""
-    steps, losses = [s for s, _ in curve], [math.log(max(v, 1e-6)) for _, v in curve]
-    wide, low = max(steps[-1] - steps[0], 1), min(losses)
-    high = max(max(losses) - low, 1e-9)
-    points = [
-        f"{600 * (s - steps[0]) / wide:.1f},{155 - 145 * (v - low) / high:.1f}"
-        for s, v in zip(steps, losses, strict=True)
-    ]
-    return "M" + " L".join(points)

@@ -28,6 +28,7 @@ FLOORS = {
         "metrics",
         "noise",
         "objectives",
+        "plots",
         "strict_yaml",
     ),
     2: (

@@ -36,6 +36,8 @@ def test_the_wheel_holds_tasks_sample_model_and_page(wheel: Path) -> None:
         "t2t/data/glue/rte/train.jsonl",
         "t2t/data/glue/rte/DATASHEET.md",
         "t2t/data/models/t2t-mini/tokenizer.json",
+        "t2t/page.css",
+        "t2t/page.js",
         "t2t/report.html.jinja",
         "t2t/serve/page.html.jinja",
         "t2t/py.typed",
