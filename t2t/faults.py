@@ -85,6 +85,8 @@ def _found(report: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
 def _one_sided(report: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
     """Yield choices that are gold answers and are never answered, and those that no row to score has."""
     for one in report.get("answered", ()):
+        if one["unparsed"] == one["n"]:
+            continue  # that is said already
         for i, label in enumerate(one.get("labels", ())):
             gold, said = sum(one["confusion"][i]), sum(line[i] for line in one["confusion"])
             place = f"{one['set']} ({one['by']}): {label}"

@@ -174,7 +174,9 @@ def _right(pred: Prediction) -> bool:
 def _parsed(pred: Prediction, labels: Sequence[str]) -> Any:
     """Return what was read from an answer: tags as a list, all else as text; None where that is the text itself."""
     if isinstance(pred.answer, (list, tuple)):
-        return [visible(tag, 60) for tag in pred.answer] if pred.words else visible(" ".join(map(str, pred.answer)), 1000)
+        return (
+            [visible(tag, 60) for tag in pred.answer] if pred.words else visible(" ".join(map(str, pred.answer)), 1000)
+        )
     if isinstance(pred.answer, int) and pred.answer < len(labels):
         return visible(labels[pred.answer])
     return None if pred.answer is None or isinstance(pred.answer, str) else visible(pred.answer)
@@ -251,7 +253,9 @@ def _confusion(one: Mapping[str, Any]) -> dict[str, Any]:
     for i, counts in enumerate(one["confusion"]):
         total = sum(counts) or 1
         cells = counts if unparsed else counts[:-1]
-        shades = [(count, 0 if not count else max(1, round(8 * count / total)), i == j) for j, count in enumerate(cells)]
+        shades = [
+            (count, 0 if not count else max(1, round(8 * count / total)), i == j) for j, count in enumerate(cells)
+        ]
         lines.append((one["labels"][i], sum(counts), shades))
     return {"set": one["set"], "by": one["by"], "n": one["n"], "lines": lines,
             "columns": [*one["labels"], *(["unparsed"] if unparsed else [])]}  # fmt: skip
@@ -260,7 +264,8 @@ def _confusion(one: Mapping[str, Any]) -> dict[str, Any]:
 def _command(folder: Path, report: Mapping[str, Any]) -> str:
     """Return the command that made what the report is of: that of the run, or of a later evaluation; or nothing."""
     words = read_json(folder / "env.json").get("command") or report.get("command")
-    return shlex.join([Path(words[0]).name, *words[1:]]) if words else ""
+    name = Path(words[0]).name if words else ""
+    return shlex.join(["t2t" if name == "cli.py" else name, *words[1:]]) if words else ""
 
 
 def _environment(folder: Path) -> dict[str, str]:

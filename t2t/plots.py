@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["histogram", "line", "number", "reliability", "ticks"]
 
-LEFT, TOP, RIGHT, BOTTOM = 46, 8, 8, 22  # margins, for the numbers of the axes
+LEFT, TOP, RIGHT, BOTTOM = 46, 8, 16, 22  # margins, for the numbers of the axes
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
@@ -35,8 +35,10 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
-def line(points: Sequence[tuple[float, float]], *, log: bool = False, wide: int = 600, high: int = 190) -> dict[str, Any]:
-    """Return a line through (x, y); ``log`` scales y by its logarithm."""
+def line(
+    points: Sequence[tuple[float, float]], *, log: bool = False, wide: int = 600, high: int = 190
+) -> dict[str, Any]:
+    """Return a line through (step, value), whose values ``log`` scales by their logarithm."""
     scale: Callable[[float], float] = (lambda y: math.log(max(y, 1e-9))) if log else (lambda y: y)
     xs, ys = [x for x, _ in points], [y for _, y in points]
     least, most = min(ys), max(ys)
@@ -48,7 +50,7 @@ def line(points: Sequence[tuple[float, float]], *, log: bool = False, wide: int 
         "x": [(round(at_x(x), 1), number(x)) for x in ticks(xs[0], xs[-1])],
         "y": [(round(at_y(scale(y)), 1), number(y)) for y in _y_ticks(least, most, log)],
         "dots": [(round(at_x(x), 1), round(at_y(scale(y)), 1)) for x, y in points] if len(points) <= 40 else [],
-        "said": f"from {number(ys[0])} at {number(xs[0])} to {number(ys[-1])} at {number(xs[-1])}",
+        "said": f"from {number(ys[0])} (step {number(xs[0])}) to {number(ys[-1])} (step {number(xs[-1])})",
     }  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def histogram(found: Mapping[str, Any], *, wide: int = 300, high: int = 130) -> 
     bars = [
         (round(at_x(a) + 0.25, 2), round(at_y(count), 2), round(max(at_x(b) - at_x(a) - 0.5, 0.5), 2),
          round(foot - at_y(count), 2))
-        for a, b, count in zip(edges, edges[1:], counts, strict=True) if count
+        for a, b, count in zip(edges[:-1], edges[1:], counts, strict=True) if count
     ]  # fmt: skip
     limit = found["limit"]
     return {
