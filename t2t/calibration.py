@@ -62,7 +62,7 @@ class Calibration:
 
     @property
     def ece(self) -> float:
-        """The expected calibration error in percent: |confidence - share right|, weighted by rows (Naeini et al. 2015)."""
+        """The expected calibration error in percent: |confidence - share right| by rows (Naeini et al. 2015)."""
         gaps = (abs(sum_ - right) for sum_, right in zip(self.confidences, self.right, strict=True))
         return 100 * sum(gaps) / max(self.n, 1)
 

@@ -272,7 +272,7 @@ def _environment(folder: Path) -> dict[str, str]:
     """Return what a run was made with, as texts."""
     found = read_json(folder / "env.json")
     packages = found.get("packages", {})
-    said = {name.replace("_", " "): str(found[name]) for name in ("started", "git_commit", "python", "platform", "device",
-            "ranks", "threads") if found.get(name) is not None}  # fmt: skip
+    names = ("started", "git_commit", "python", "platform", "device", "ranks", "threads")
+    said = {name.replace("_", " "): str(found[name]) for name in names if found.get(name) is not None}
     said |= {name: str(version) for name, version in packages.items() if version}
     return said | {f"data of {name}": digest[:12] for name, digest in found.get("data", {}).items()}

@@ -19,7 +19,7 @@ from seqeval.scheme import IOB2
 from sklearn import metrics as sklearn
 
 from t2t.errors import DataError, UsageError
-from t2t.metrics import METRICS, average_margin, measure, metric, table_of
+from t2t.metrics import METRICS, average_margin, confusion, measure, metric, table_of
 
 SEEDS = range(6)
 TEXTS = ("bleu", "chrf", "rouge1", "rouge2", "rougeLsum", "exact", "squad_em", "squad_f1")
@@ -502,3 +502,13 @@ def test_the_margin_of_an_average_takes_tasks_as_independent_and_scores_of_a_tas
     bounds = [("a", 10.0, 16.0), ("b", 40.0, 50.0), ("b", 40.0, 46.0)]  # halves 3, and 5 and 3 that are one of 4
     assert average_margin(bounds) == pytest.approx(5 / 2)
     assert average_margin([("a", 10.0, 16.0)]) == pytest.approx(3)
+
+
+def test_confusion_is_scikit_learns_with_a_column_for_what_is_unparsed() -> None:
+    from sklearn.metrics import confusion_matrix
+
+    rng = np.random.default_rng(0)
+    golds, preds = rng.integers(4, size=(2, 200)).tolist()
+    said = [None if i % 9 == 0 else pred for i, pred in enumerate(preds)]
+    wanted = confusion_matrix(golds, [4 if pred is None else pred for pred in said], labels=range(5))
+    assert confusion(golds, said, 4) == wanted[:4].tolist()

@@ -202,6 +202,31 @@ def test_the_command_is_that_of_the_run_or_of_the_evaluation(tmp_path: Path) -> 
     assert "<code>t2t train</code>" in text and "3.11.9" in text and "somewhere" not in text
 
 
+def test_deliberate_faults_of_a_run_stand_first(still: Path, tmp_path: Path) -> None:
+    from t2t.train import train
+    from tests.toy import config, known, write_rows, write_tasks
+
+    folder = write_tasks(tmp_path / "tasks")
+    rows = [json.loads(line) for line in (folder / "toy" / "vowel.train.jsonl").read_text().splitlines()]
+    consonants = [row for row in rows if row["label"] == 0]
+    write_rows(folder / "toy" / "vowel.train.jsonl", consonants)
+    score = [json.loads(line) for line in (folder / "toy" / "vowel.validation.jsonl").read_text().splitlines()]
+    write_rows(folder / "toy" / "vowel.validation.jsonl", [*score, *consonants[:3]])
+    write_rows(folder / "toy" / "copy.train.jsonl", [{"text": "a b", "out": "long " * 40}, {"text": "c", "out": "c"}])
+    with known(folder):
+        train(config(tmp_path / "r", model=str(still), task=("toy/copy", "toy/vowel"), long_targets="cut", max_input=8))
+    text, _, _ = rendered(tmp_path / "r")
+    first = text[text.index('<section class="faults"') : text.index("</section>")]
+    for title, place in {
+        "Answers that could not be read": "toy/vowel (write, plain): 14 of 14 (100.0 %)",
+        "Rows to score that are training rows too": "toy/vowel: 3 of 14 (21.4 %)",
+        "Choices that no training row has": "toy/vowel: yes",
+        "Training targets cut to the limit": "toy/copy: 1 of",
+        "Inputs shortened to the limit": "toy/",
+    }.items():
+        assert re.search(f"<b>{title}</b>: [^<]*{re.escape(place)}", first), title
+
+
 # -- in a browser ------------------------------------------------------------------------------------------------------
 
 

@@ -23,12 +23,15 @@ from t2t.predict import (
     Gather,
     answer,
     average,
+    build_report,
     check_limit,
     evaluate,
     evaluate_sets,
     predict,
     read_predictions,
+    report_json,
     run_signature,
+    way_of,
     write_predictions,
 )
 from t2t.sets import Sets
@@ -245,7 +248,7 @@ def test_nats_that_are_not_finite_are_no_answer(toys: Path) -> None:
 def test_predictions_go_through_their_file(tmp_path: Path) -> None:
     preds = [
         Prediction("a/b:v:0", "in\u2028put\n", 'out "é"', "text\x85", 1, False, 0, (-1.5, -2.25), {}),
-        Prediction("a/b:v:1", "x", "y", "", None, True, 3.5, None, {"missing": 2}, "t5", "[1]"),
+        Prediction("a/b:v:1", "x", "y", "", None, True, 3.5, None, {"missing": 2}, "t5", "[1]", words=("a", "b")),
     ]
     write_predictions(tmp_path / "p.jsonl", preds)
     assert list(read_predictions(tmp_path / "p.jsonl")) == preds
@@ -285,6 +288,30 @@ def test_the_average_is_over_tasks_of_the_mean_of_their_metrics(toys: Path) -> N
     found = average([score("toy/copy", 10), score("toy/copy", 30, "f1"), score("toy/vowel", 60)], mix)
     assert found == {"value": 40.0, "tasks": ["toy/copy", "toy/vowel"]}
     assert average([], mix) == {}
+
+
+def test_a_report_counts_every_answer_in_each_way_once(toys: Path) -> None:
+    model = Parrot(lambda eg: "zzz" if eg.uid.endswith(":0") else "Yes" if eg.uid.endswith(":1") else eg.target)
+    found = sets()
+    answered = {by: evaluate_sets(model, found, by=by, watch=Watch()) for by in ("write", "rank")}
+    report = build_report("r", found, "validation", answered, signature="s", cost={}, notes=())
+    tables = report_json(report, found, answered, {})["answered"]
+    assert [(one["set"], one["by"], one["n"]) for one in tables] == [
+        ("toy/copy", "write", 11), ("toy/reverse", "write", 11), ("toy/vowel", "write", 11), ("toy/vowel", "rank", 11),
+    ]  # fmt: skip
+    written, ranked = tables[2:]
+    golds = [eg.gold for eg in found.score["toy/vowel"]]
+    assert written["labels"] == ranked["labels"] == ["no", "yes"] and "confusion" not in tables[0]
+    assert (written["unparsed"], written["repaired"], sum(line[2] for line in written["confusion"])) == (1, 1, 1)
+    assert ranked["confusion"] == [[golds.count(0), 0, 0], [golds.count(1), 0, 0]]  # the parrot ranks the first highest
+    assert "calibration" not in written and ranked["calibration"]["n"] == 11
+    sure = 1 / (1 + math.exp(-1))
+    assert ranked["calibration"]["ece"] == pytest.approx(100 * abs(sure - golds.count(0) / 11))
+
+
+def test_the_name_of_a_predictions_file_says_how_it_was_answered() -> None:
+    names = ("a-b.predictions.jsonl", "a-b@p.rank.predictions.jsonl", "a.x.constrained.predictions.jsonl")
+    assert [way_of(Path(name)) for name in names] == [("a-b", "write"), ("a-b@p", "rank"), ("a.x", "constrained")]
 
 
 def test_a_signature_says_how_a_number_was_made(toys: Path) -> None:

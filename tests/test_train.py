@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import importlib
 import json
 import math
@@ -190,6 +191,36 @@ def test_epochs_see_as_many_examples_as_there_are(toys: Path, still: Path, tmp_p
     assert 60 <= last["examples"] < 60 + 20
     drawn = json.loads((tmp_path / "r" / "report.json").read_text())["mixture"]["toy/vowel"]
     assert drawn["drawn"] == last["examples"] and drawn["examples"] == 40
+
+
+def test_tokens_are_counted_by_task_also_over_a_stop(toys: Path, still: Path, tmp_path: Path) -> None:
+    how = {"model": str(still), "save_every": 2, "steps": 6}
+    train(config(tmp_path / "whole", **how))
+    with pytest.raises(Crash):
+        train(config(tmp_path / "broken", **how), watch=CrashAt(4))
+    resume(tmp_path / "broken")
+    whole, broken = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("whole", "broken"))
+    assert whole["mixture"] == broken["mixture"] and len(whole["mixture"]) == 3
+    tokens = [one["input_tokens"] + one["target_tokens"] for one in whole["mixture"].values()]
+    assert sum(tokens) == whole["cost"]["train_tokens"] == steps(tmp_path / "whole")[-1]["tokens"] and min(tokens) > 0
+    vowel = whole["lengths"]["toy/vowel"]
+    assert sum(vowel["counts"]) == 40 and vowel["limit"] == 48 and len(vowel["edges"]) == len(vowel["counts"]) + 1
+    assert sum(whole["labels"]["toy/vowel"].values()) == 40 and whole["leaked"]["toy/vowel"][1] == 11
+
+
+def test_a_run_begun_before_tokens_were_counted_by_task_says_none(toys: Path, still: Path, tmp_path: Path) -> None:
+    with pytest.raises(Crash):
+        train(config(tmp_path / "r", model=str(still), save_every=2, steps=4), watch=CrashAt(3))
+    (path,) = (tmp_path / "r" / "checkpoints").glob("step-*/state.json")
+    state = json.loads(path.read_text())
+    assert sum(map(sum, state.pop("tokens").values())) == state["input_tokens"] + state["target_tokens"]
+    path.write_text(json.dumps(state))
+    manifest = json.loads((path.parent / "manifest.json").read_text())
+    manifest["sha256"]["state.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (path.parent / "manifest.json").write_text(checkpoint._json(manifest))
+    resume(tmp_path / "r")
+    mixture = json.loads((tmp_path / "r" / "report.json").read_text())["mixture"]
+    assert all(one.keys() == {"rate", "examples", "drawn", "share_percent", "epochs"} for one in mixture.values())
 
 
 def test_an_epoch_has_every_example_once_whatever_the_window(
