@@ -20,10 +20,10 @@ import click
 from t2t.cli_ls import ls
 from t2t.cli_options import COLUMN, JSON, MEAN_SPAN, NOISE_DENSITY, PLAIN, SOURCE, joined_settings
 from t2t.cli_prompt import prompt
-from t2t.cli_show import show_comparison, show_report
+from t2t.cli_show import show_check, show_comparison, show_report
 from t2t.cli_train import distill_, pet, pretrain, resume, train
 from t2t.cli_vocab import vocab
-from t2t.errors import CheckpointError, MemoryLimitError, T2TError, UsageError, visible
+from t2t.errors import CheckpointError, DataError, MemoryLimitError, T2TError, UsageError, visible
 from t2t.screen import Screen, show, show_json
 from t2t.version import VERSION
 
@@ -249,17 +249,25 @@ def compare(runs: tuple[str, ...], split: str, as_json: bool) -> None:
 @click.option("--model", default="t2t-mini", show_default=True, help="The model whose vocabulary is audited.")
 @click.option("--max-input", default=512, show_default=True)
 @click.option("--max-target", default=128, show_default=True)
+@click.option("--task", "task_", default="", help="One or more tasks, separated by commas, beside those named.")
+@click.option("--unlabelled", metavar="FILE", help="Rows without labels for `t2t pet` or `t2t distill`: not to be "
+              "those that are scored.")  # fmt: skip
+@click.option("--fail-on-leak", is_flag=True, help="Exit 3 where a row that is scored stands in another set.")
 @JSON
 @click.pass_obj
-def check(obj: Any, /, what: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def check(obj: Any, /, what: tuple[str, ...], task_: str, fail_on_leak: bool, as_json: bool, **options: Any) -> None:
     """Check every row of tasks and mixes with a vocabulary, the checkpoints of runs, and fetched directories.
 
-    Without arguments every task file and mix is checked (no data).
+    Counts labels, rows that stand twice, and rows that are scored and stand in the training split as well (which shots
+    are drawn from), the same or nearly. Without arguments every task file and mix is checked (no data).
     """
-    from t2t.check import check_data, check_files, check_stored, is_stored, missing, named
+    from t2t.check import check_data, check_files, check_stored, is_stored, leaks, missing, named
 
+    what = (*what, *filter(None, task_.split(",")))
     stored = [name for name in what if is_stored(name)]
     tasks = named([name for name in what if name not in stored])
+    if not tasks and (fail_on_leak or options["unlabelled"]):
+        raise UsageError("there is no task to check", fix="Name one: t2t check SET/NAME.")
     rows = check_data(tasks, watch=obj["screen"], **options) if tasks else []
     kept = [line for name in stored for line in check_stored(Path(name))]
     lacking = {task.name: missing(task) for task in tasks}
@@ -267,12 +275,16 @@ def check(obj: Any, /, what: tuple[str, ...], as_json: bool, **options: Any) -> 
         show_json([row | {"lacks": lacking[row["task"]]} for row in rows] + kept)
     elif not what:
         click.echo("{} tasks and {} mixes are sound".format(*check_files()))
-    for table in (rows, kept):
-        if table and not as_json:
-            show("", table, right=("examples", "longest_input", "longest_target", "inputs_cut", "unknown"))
-    for name, lacks in {} if as_json else lacking.items():
-        if lacks:
-            click.echo(f"{name} lacks: {'; '.join(lacks)}")
+    if not as_json:
+        for name, lacks in lacking.items():
+            show_check(name, [row for row in rows if row["task"] == name], lacks)
+        if kept:
+            show("", kept)
+    if found := leaks(rows):
+        message = f"rows that are scored stand in another set: {'; '.join(found)}"
+        if fail_on_leak:
+            raise DataError(message, fix="Take them out of one.", code="D17")
+        obj["screen"].notice(f"warning: {message}")
     if any(line["said"] != "sound" for line in kept):
         raise CheckpointError("a stored file is damaged, see the table", code="K05")
 

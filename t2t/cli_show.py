@@ -6,6 +6,7 @@ Floor 7.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 from t2t.errors import visible
 from t2t.screen import show
 
-__all__ = ["show_comparison", "show_report", "show_run"]
+__all__ = ["show_check", "show_comparison", "show_report", "show_run"]
 
 
 def show_run(obj: Any, folder: Path) -> None:
@@ -54,6 +55,34 @@ def show_report(folder: Path) -> None:
         show("what it takes to score every pair of n texts", pairs, right=tuple(pairs[0])[2:])
     if report["average"]:
         click.echo(f"average {report['average']['value']:.2f} over {len(report['average']['tasks'])} tasks")
+
+
+def show_check(name: str, lines: Sequence[dict[str, Any]], lacks: Sequence[str]) -> None:
+    """Print what was found in the splits of a task: a table of counts, then what is to be said in words."""
+    counts = {"rows": "examples", "input": "longest_input", "target": "longest_target", "cut": "inputs_cut",
+              "unknown": "unknown", "repeated": "repeated", "contradictory": "contradictory"}  # fmt: skip
+    table = [{"split": line["split"]} | {name: f"{line[key]:,}" for name, key in counts.items()} for line in lines]
+    show(name, table, right=tuple(counts))
+    said = [("labels", line["split"], _balance(line["labels"])) for line in lines if line["labels"]]
+    for line in lines:
+        for found in line["overlaps"]:
+            share = 100 * (found["same"] + found["near"]) / line["examples"]
+            such = "".join(f"; {mine} in {theirs}" for mine, theirs in found["pairs"][:1])
+            text = f"with {found['with']}: {found['same']:,} the same, {found['near']:,} near ({share:.1f} %){such}"
+            said.append(("overlap", line["split"], text))
+    said += [("note", line["split"], text) for line in lines for text in line["warnings"]]
+    said += [("lacks", "", text) for text in lacks]
+    show("", [dict(zip(("about", "split", "what was found"), row, strict=True)) for row in said] or [{"": "sound"}])
+    click.echo()
+
+
+def _balance(labels: dict[str, Any]) -> str:
+    """Return labels with their counts and shares, the most frequent first; numbers as they are."""
+    if "median" in labels and "lowest" in labels:
+        return ", ".join(f"{name} {value:g}" for name, value in labels.items())
+    total, often = sum(labels.values()), sorted(labels.items(), key=lambda item: -item[1])
+    more = f" and {len(often) - 12} more" if len(often) > 12 else ""
+    return ", ".join(f"{name} {count:,} ({100 * count / total:.1f} %)" for name, count in often[:12]) + more
 
 
 def show_comparison(found: Any) -> None:

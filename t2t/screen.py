@@ -100,7 +100,8 @@ def _time(seconds: float) -> str:
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], *, right: Sequence[str] = ()) -> None:
     """Print rows as a table on stdout."""
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    width = None if sys.stdout.isatty() else 200
+    console = Console(width=width, emoji=False)  # in a uid, ":train:" is no picture
     if not rows:
         console.print("nothing to show", highlight=False)
         return

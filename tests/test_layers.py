@@ -28,6 +28,7 @@ FLOORS = {
         "metrics",
         "noise",
         "objectives",
+        "overlap",
         "plots",
         "strict_yaml",
     ),
