@@ -221,6 +221,22 @@ def report(obj: Any, run: str, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("run", type=str)
+@click.argument("repo", metavar="OWNER/NAME")
+@click.option("--private", is_flag=True, default=None, help="Make the repository private, if it has to be made.")
+@click.option("--predictions", is_flag=True, help="Push the predictions too: they hold the texts of the data.")
+@click.pass_obj
+def push(obj: Any, run: str, repo: str, private: bool | None, predictions: bool) -> None:
+    """Put a run's model, card and reports on the Hugging Face hub; checkpoints stay here.
+
+    Example: t2t push runs/glue-1 me/my-model --private
+    """
+    from t2t.publish import push as put
+
+    click.echo(put(Path(run), repo, private=private, predictions=predictions))
+
+
+@cli.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN [RUN]...")
 @click.option("--split", default="validation", show_default=True)
 @JSON

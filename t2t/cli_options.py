@@ -13,11 +13,14 @@ import click
 
 from t2t.errors import UsageError
 
-__all__ = ["COLUMN", "FRESH", "JSON", "MEAN_SPAN", "NOISE_DENSITY", "PLAIN", "SOURCE", "config_options",
-           "joined_settings"]  # fmt: skip
+__all__ = ["COLUMN", "FRESH", "JSON", "MEAN_SPAN", "NOISE_DENSITY", "PLAIN", "PUSH", "SOURCE",
+           "config_options", "joined_settings"]  # fmt: skip
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 PLAIN = click.option("--plain", is_flag=True, default=None, help="Without what is hand-written for speed.")
+PUSH = click.option(
+    "--push-to-hub", "push_to", metavar="OWNER/NAME", help="Put the finished run on the hub, as `t2t push` does."
+)
 FRESH = click.option("--fresh", is_flag=True, default=None, help="Leave trained weights out: begin from random ones.")
 COLUMN = click.option("--column", help="The column, or key, of the text.  [default: text]")
 NOISE_DENSITY = click.option(

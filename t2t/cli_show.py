@@ -18,8 +18,8 @@ from t2t.screen import show
 __all__ = ["show_check", "show_comparison", "show_report", "show_run"]
 
 
-def show_run(obj: Any, folder: Path) -> None:
-    """Write the pages of a finished run (main rank only) and print its score table."""
+def show_run(obj: Any, folder: Path, *, push_to: str | None = None) -> None:
+    """Write the pages of a finished run (main rank only), print its score table and put it on the hub where asked."""
     if int(os.environ.get("RANK", "0")):
         return
     from t2t.report import render
@@ -27,6 +27,10 @@ def show_run(obj: Any, folder: Path) -> None:
     render(folder)
     show_report(folder)
     obj["screen"].notice(f"report: {folder / 'report.html'}")
+    if push_to:
+        from t2t.publish import push
+
+        obj["screen"].notice(f"pushed: {push(folder, push_to)}")
 
 
 def show_report(folder: Path) -> None:

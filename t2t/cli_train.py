@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from t2t.cli_options import COLUMN, FRESH, MEAN_SPAN, NOISE_DENSITY, PLAIN, config_options, joined_settings
+from t2t.cli_options import COLUMN, FRESH, MEAN_SPAN, NOISE_DENSITY, PLAIN, PUSH, config_options, joined_settings
 from t2t.cli_show import show_comparison, show_run
 from t2t.errors import UsageError, visible
 from t2t.screen import show
@@ -45,8 +45,11 @@ def _training(options: dict[str, Any], config_file: str | None, given: tuple[str
 @click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Take one real step; print shapes, steps and memory; keep nothing.")
+@PUSH
 @click.pass_obj
-def train(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run: bool, **options: Any) -> None:
+def train(
+    obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run: bool, push_to: str | None, **options: Any
+) -> None:
     """Train on a mix or on tasks, evaluate, and write the run folder; several models or families are set side by side.
 
     Example: t2t train --mix glue --steps 200
@@ -58,12 +61,14 @@ def train(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run:
     settings = _training(options, config_file, given)
     families = [name.strip() for name in str(settings.get("family") or "").split(",") if name.strip()]
     if len(models) > 1 or len(families) > 1:
+        if push_to:
+            raise UsageError("one run is pushed at a time", fix="Leave out --push-to-hub; then `t2t push` the best.")
         _train_line_up(obj, models or [settings.get("model", "t2t-mini")], families, settings, dry_run)
         return
-    _start(obj, from_mapping(settings, where=config_file or ""), dry_run)
+    _start(obj, from_mapping(settings, where=config_file or ""), dry_run, push_to=push_to)
 
 
-def _start(obj: Any, config: Config, dry_run: bool, *, work: bool = False) -> None:
+def _start(obj: Any, config: Config, dry_run: bool, *, push_to: str | None, work: bool = False) -> None:
     """Train, or take one step; with ``work`` progress says how much of the machine's limit is used."""
     from t2t.train import dry_run as try_one
     from t2t.train import train as start
@@ -72,10 +77,19 @@ def _start(obj: Any, config: Config, dry_run: bool, *, work: bool = False) -> No
     if dry_run:
         show("", [{"what": name, "is": value} for name, value in try_one(config, watch=obj["screen"]).items()])
         return
+    _check_push(push_to)
     if work:
         obj["screen"].more = Work(config.precision)
     report = start(config, watch=obj["screen"])
-    show_run(obj, Path(report.folder))
+    show_run(obj, Path(report.folder), push_to=push_to)
+
+
+def _check_push(repo: str | None) -> None:
+    """Refuse, before anything is trained, a repository that cannot be pushed to."""
+    if repo:
+        from t2t.publish import check_repo
+
+        check_repo(repo)
 
 
 class Work:
@@ -148,8 +162,11 @@ def _train_line_up(
 @click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Take one real step; print shapes, steps and memory; keep nothing.")
+@PUSH
 @click.pass_obj
-def pretrain(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run: bool, **options: Any) -> None:
+def pretrain(
+    obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_run: bool, push_to: str | None, **options: Any
+) -> None:
     """Pretrain a model on plain text, alone or mixed with tasks (--mix, --task), or go on with its pretraining.
 
     Example: t2t pretrain --corpus books/ --corpus news.jsonl.gz=0.5 --fresh --minutes 60
@@ -168,7 +185,7 @@ def pretrain(obj: Any, /, config_file: str | None, given: tuple[str, ...], dry_r
         settings["corpus"] = [DEFAULT_CORPUS]
     if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
         settings["epochs"] = 1.0
-    _start(obj, from_mapping(settings, where=config_file or ""), dry_run, work=True)
+    _start(obj, from_mapping(settings, where=config_file or ""), dry_run, push_to=push_to, work=True)
 
 
 def _of_encoder(settings: dict[str, Any]) -> dict[str, Any]:
@@ -188,10 +205,12 @@ def _of_encoder(settings: dict[str, Any]) -> dict[str, Any]:
 @config_options
 @click.option("--config", "config_file", type=str, help="A YAML file of settings; options win over it.")
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name, as soft_temperature.")
+@PUSH
 @click.pass_obj
 def distill_(
-    obj: Any, /, teacher: str, student: str, config_file: str | None, given: tuple[str, ...], **options: Any
-) -> None:
+    obj: Any, /, teacher: str, student: str, config_file: str | None, given: tuple[str, ...], push_to: str | None,
+    **options: Any,
+) -> None:  # fmt: skip
     """Train a student on what a teacher says of the training rows, in place of their labels.
 
     Example: t2t distill --teacher runs/large --student t2t-mini --task glue/rte --epochs 3
@@ -202,8 +221,9 @@ def distill_(
     if options["model"]:
         raise UsageError("the model that is trained is the student", fix="Leave --model out.")
     settings = _training({**options, "model": student}, config_file, given)
+    _check_push(push_to)
     report = distill(teacher, from_mapping(settings, where=config_file or ""), watch=obj["screen"])
-    show_run(obj, Path(report.folder))
+    show_run(obj, Path(report.folder), push_to=push_to)
 
 
 @click.command()

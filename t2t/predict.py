@@ -49,6 +49,7 @@ __all__ = [
     "check_limit",
     "check_way",
     "cost",
+    "data",
     "evaluate",
     "evaluate_sets",
     "file_name",
@@ -374,6 +375,7 @@ def report_json(report: Report, sets: Sets, answered: Answered, tallies: Mapping
         "answered": _tables(sets, answered),
         "command": sys.argv,
         "texts": {name: tally.asdict() for name, tally in tallies.items()},
+        "data": data(sets),
     }
 
 
@@ -419,6 +421,25 @@ def tabulated(name: str, by: str, said: Answers, labels: Sequence[str]) -> dict[
 def labels_of(egs: Examples) -> Sequence[str]:
     """Return the choices of a task, where they are the same for every row."""
     return () if not egs.ranked or any(p.per_row for p in egs.prompts) else egs.prompts[0].choices
+
+
+def data(sets: Sets) -> list[dict[str, Any]]:
+    """Return where the rows of each task came from, those trained on and those scored.
+
+    ``hub`` is the data set's id, where the rows are those of a data set on the hub, else None.
+    """
+    found = []
+    for use, some in (("train", sets.train), ("score", sets.score)):
+        for egs in {egs.task.name: egs for egs in some.values()}.values():
+            origin, source = getattr(egs.rows, "origin", None), egs.task.source
+            kind = origin.kind if origin else "file"
+            known = kind in ("dir", "cache", "hub")
+            found.append({
+                "task": egs.task.name, "use": use, "answer": egs.task.answer, "kind": kind,
+                "hub": source.hub if known else None, "config": source.config[0] if source.config else None,
+                "split": source.splits.get(egs.split, egs.split), "revision": getattr(origin, "revision", None),
+            })  # fmt: skip
+    return found
 
 
 def baselines(sets: Sets, answers: Mapping[str, Answers]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from t2t.card import model_card
 from t2t.errors import UsageError, visible
 from t2t.faults import faults
 from t2t.page import html
@@ -20,7 +21,6 @@ __all__ = [
     "held_out_table",
     "markdown_table",
     "mixture_table",
-    "model_card",
     "pair_table",
     "prompt_table",
     "read",
@@ -49,7 +49,7 @@ def render(folder: Path) -> list[Path]:
     tables = {"rows": table(report), "more": _more(report), "signatures": signatures(report)}
     pages = {"report.md": markdown(report), "report.html": html(report, folder, tables)}
     if (folder / "model").is_dir():
-        pages["README.md"] = model_card(report)
+        pages["README.md"] = model_card(report, folder, pages["report.md"])
     for name, text in pages.items():
         write_text(folder / name, text)
     return [folder / name for name in pages]
@@ -241,28 +241,3 @@ def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
         ("Texts, trained on and scored", text_table(report)),
         ("Scoring every pair of n texts", pair_table(report)),
     ]
-
-
-def model_card(report: dict[str, Any]) -> str:
-    """Return the model card with the hub's metadata, by huggingface_hub's own classes."""
-    from huggingface_hub import EvalResult, ModelCardData
-
-    results = [
-        EvalResult(
-            task_type="text2text-generation",
-            dataset_type=row["task"],
-            dataset_name=row["task"],
-            dataset_split=report["split"],
-            metric_type=row["metric"],
-            metric_value=round(row["value"], 2),
-        )
-        for row in report["rows"]
-    ]
-    data = ModelCardData(
-        library_name="transformers",
-        pipeline_tag="text2text-generation",
-        tags=["t2t"],
-        model_name=report["run"],
-        eval_results=results or None,
-    )
-    return f"---\n{data.to_yaml()}\n---\n\n{markdown(report)}"

@@ -771,6 +771,7 @@ def _report_json(report: Report, run: Run, answered: Answered) -> dict[str, Any]
     }
     return {
         **report_json(report, run.sets, answered, run.model.tokens.tallies),
+        "family": run.model.family,
         "pairs": pair_costs(run.model, run.sets),
         "mixture": mixture,
         **({} if run.config.shots else {"leaked": run.seen.leaked()}),

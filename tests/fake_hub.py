@@ -1,4 +1,4 @@
-"""A loopback server that speaks the hub's routes for data sets and models, and fails on command.
+"""A loopback server that speaks the hub's routes for data sets and models, takes uploads, and fails on command.
 
 ``Repo`` is a data set repository; ``FakeHub`` serves some of them, notes every request and applies ``Fault``s: the
 first fault whose pattern matches a path and that has turns left decides the answer.
@@ -6,6 +6,7 @@ first fault whose pattern matches a path and that has turns left decides the ans
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -67,6 +68,10 @@ class FakeHub:
         self.repos, self.faults = repos, list[Fault]()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.page = 1000
+        self.token = ""  # what may write; without one nobody may
+        self.visibility: dict[str, str | None] = {}  # of the repositories that were made here
+        self.stored: dict[str, bytes] = {}  # LFS files by sha256
+        self.messages: list[str] = []  # of the commits
         self.closing = threading.Event()
         hub = self
 
@@ -76,7 +81,7 @@ class FakeHub:
             def do_GET(self) -> None:
                 hub.answer(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_POST = do_PUT = do_GET
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -111,6 +116,7 @@ class FakeHub:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request, or fail as told."""
+        sent = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         self.requests.append((handler.command, handler.path, {k.lower(): v for k, v in handler.headers.items()}))
         path, _, query = handler.path.partition("?")
         fault = next((f for f in self.faults if f.times > 0 and re.search(f.path, handler.path)), None)
@@ -129,6 +135,11 @@ class FakeHub:
                 self.send(handler, fault.status, b"no", fault.headers)
             elif fault and fault.act == "redirect":
                 self.send(handler, 302, b"", fault.headers)
+            elif handler.command in ("POST", "PUT"):
+                allowed = path.startswith("/lfs/") or handler.headers.get("Authorization") == f"Bearer {self.token}"
+                status, said = self.take(path, sent) if self.token and allowed else (401, {"error": "no"})
+                self.send(handler, status, json.dumps(said).encode(), {"Content-Type": "application/json"},
+                          fault.act if fault else "")  # fmt: skip
             else:
                 status, body, headers = self.route(path, urllib.parse.parse_qs(query))
                 self.send(handler, status, body, headers, fault.act if fault else "")
@@ -174,6 +185,53 @@ class FakeHub:
         said = entry(name, data)
         etag = said.get("lfs", said)["oid"]
         return 200, data, {"X-Repo-Commit": commit, "ETag": f'"{etag}"', "Accept-Ranges": "bytes"}
+
+    # --- uploads ---
+
+    def take(self, path: str, sent: bytes) -> tuple[int, dict[str, Any]]:
+        """Return status and answer to what was sent: a new repository, a file to come, its bytes, or a commit."""
+        if match := re.fullmatch(r"/lfs/([0-9a-f]{64})", path):
+            self.stored[match[1]] = sent
+            return 200, {}
+        if path == "/api/validate-yaml":
+            return 200, {"warnings": [], "errors": []}
+        if path == "/api/repos/create":
+            asked = json.loads(sent)
+            repo_id = f"{asked['organization']}/{asked['name']}"
+            if repo_id in self.repos:
+                return 409, {"error": "it is there", "url": f"{self.url}/{repo_id}"}
+            self.repos[repo_id], self.visibility[repo_id] = Repo({"main": {}}), asked.get("visibility")
+            return 200, {"url": f"{self.url}/{repo_id}"}
+        if re.fullmatch(r"/[^/]+/[^/]+\.git/info/lfs/objects/batch", path):
+            objects = json.loads(sent)["objects"]
+            return 200, {"objects": [
+                {**one, "actions": {"upload": {"href": f"{self.url}/lfs/{one['oid']}"}}} for one in objects
+            ]}  # fmt: skip
+        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/(preupload|commit)/main", path):
+            repo = self.repos[match[1]]
+            return 200, self.announce(sent) if match[2] == "preupload" else self.commit(repo, match[1], sent)
+        return 404, {}
+
+    def announce(self, sent: bytes) -> dict[str, Any]:
+        """Say how each file is to come: in the commit, or before it."""
+        return {"files": [
+            {"path": one["path"], "uploadMode": "lfs" if one["size"] >= BIG else "regular", "shouldIgnore": False}
+            for one in json.loads(sent)["files"]
+        ]}  # fmt: skip
+
+    def commit(self, repo: Repo, repo_id: str, sent: bytes) -> dict[str, Any]:
+        """Put the files of a commit where they are served from."""
+        files = repo.revisions["main"]
+        for line in map(json.loads, sent.splitlines()):
+            value = line["value"]
+            if line["key"] == "header":
+                self.messages.append(value["summary"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.stored[value["oid"]]
+            else:
+                files[value["path"]] = base64.b64decode(value["content"])
+        oid = repo.digest("main")
+        return {"commitUrl": f"{self.url}/{repo_id}/commit/{oid}", "commitOid": oid, "success": True}
 
     def send(
         self, handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str], act: str = ""

@@ -62,8 +62,8 @@ def test_the_card_has_the_hubs_metadata(tmp_path: Path) -> None:
     head = (tmp_path / "r" / "README.md").read_text().split("---")[1]
     data = yaml.safe_load(head)
     result = data["model-index"][0]["results"][0]
-    assert result["metrics"][0]["value"] == 61.25 and result["dataset"]["type"] == "glue/rte"
-    assert data["pipeline_tag"] == "text2text-generation"
+    assert result["metrics"][0]["value"] == 61.25 and result["dataset"]["type"] == "sample-data"
+    assert data["tags"] == ["t2t", "text-to-text", "sample-data"]
 
 
 def test_a_run_without_scores_or_curve(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ COMMANDS = {
             "--help", "ls tasks", "prompt for t5-small", "info",
             *(f"{name} --help" for name in (
                 "bench", "check", "compare", "distill", "eval", "fetch", "new-task", "pet", "predict", "pretrain",
-                "prompt", "report", "resume", "serve", "train", "vocab",
+                "prompt", "push", "report", "resume", "serve", "train", "vocab",
             )),
         )
     },
