@@ -237,6 +237,33 @@ def push(obj: Any, run: str, repo: str, private: bool | None, predictions: bool)
 
 
 @cli.command()
+@click.argument("run", type=str, metavar="RUN|EVALUATION")
+@click.option("--glue-zip", metavar="FILE.zip", required=True, help="GLUE's submission, of the test split's answers.")
+@click.option("--by", default="write", show_default=True, help="How they were answered: write | rank | constrained.")
+@click.option(
+    "--unparsed",
+    default="refuse",
+    show_default=True,
+    help="What stands for answers that could not be read: refuse | majority | first.",
+)
+@click.pass_obj
+def export(obj: Any, run: str, glue_zip: str, by: str, unparsed: str) -> None:
+    """Write a run's answers as others want them: GLUE's submission.
+
+    Example: t2t export runs/glue-1 --glue-zip submission.zip
+    """
+    from t2t.glue_zip import FILES
+    from t2t.glue_zip import export as write
+
+    done = write(Path(run), Path(glue_zip), by=by, unparsed=unparsed)
+    for name, count in done.unparsed.items():
+        click.echo(f"{name}: {count:,} of {FILES[name].rows:,} answers could not be read; {unparsed} stands for them")
+    if done.missing:
+        click.echo(f"missing: {', '.join(done.missing)}; GLUE takes a zip with all of them")
+    click.echo(f"{glue_zip}: {', '.join(done.files)}")
+
+
+@cli.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN [RUN]...")
 @click.option("--split", default="validation", show_default=True)
 @JSON

@@ -319,12 +319,12 @@ def _own_tasks(folder: Path) -> dict[str, Task]:
 
 
 def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
-    """Yield the answers of a run, written ones or else ranked or constrained ones, by task and prompt."""
+    """Yield the scored answers of a run, written ones or else ranked or constrained ones, by task and prompt."""
     taken = set()
     for path in sorted(folder.glob("*.predictions.jsonl"), key=_place):
         by = way_of(path)[1]
         preds = list(read_predictions(path))
-        if preds:
+        if any(pred.gold is not None for pred in preds):  # else the labels are hidden: nothing can be scored
             said = {pred.prompt for pred in preds}
             name = preds[0].uid.rsplit(":", 2)[0]
             one = _Answers(own.get(name) or task(name), said.pop() if len(said) == 1 else "sample", by, preds)

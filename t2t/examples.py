@@ -163,6 +163,18 @@ class Examples(Sequence[Example]):
         return len(self._taken)
 
     @property
+    def hidden(self) -> bool:
+        """Whether no row has a label that may be seen, as in test splits whose answers are kept back."""
+        layout = self._layouts[0]
+        return all(self._hidden({layout.gold: value}, layout) for value in self._column(layout.gold))
+
+    def unlabelled(self) -> Examples:
+        """Return the same examples, to be answered and not scored."""
+        one = copy.copy(self)
+        one.labelled = False
+        return one
+
+    @property
     def fingerprint(self) -> str:
         """What stands for the rows, where they come from files: their sha256."""
         origin = getattr(self.rows, "origin", None)

@@ -250,7 +250,7 @@ def evaluate_sets(
                     said.add(preds)
                     if folder:
                         write(_as_lines(preds))
-            scores += score(egs, said, by=how)
+            scores += score(egs, said, by=how) if egs.labelled else []
     return scores, answers
 
 

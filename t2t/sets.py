@@ -200,6 +200,11 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
                 sets.held[name] = found
                 sets.notes.append(f"{name} has no answers to score: its objective is {found.task.objective}")
                 continue
+            if not training and found.hidden:
+                found = found.unlabelled()
+                sets.notes.append(
+                    f"{name} is answered and not scored: the labels of its {config.split} split are hidden"
+                )
             each = found.sample is None and len(found.prompts) > 1
             sets.score |= {f"{name}@{p.name}": found.under(p) for p in found.prompts} if each else {name: found}
         except SplitMissing as error:
