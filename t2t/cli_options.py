@@ -60,6 +60,7 @@ HELP = {
     "eval_every": "Evaluate every N steps and keep the best model (0: only at the end).",
     "save_every": "Write a checkpoint every N steps (0: only at the end).",
     "by": "How choices are answered in the final evaluation: write | rank | both | constrained.",
+    "track": "Who follows the run beside metrics.jsonl: tensorboard, wandb, mlflow, trackio, separated by commas.",
     "seed": "Seed of the stream, dropout and fresh weights.",
 }
 

@@ -17,6 +17,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from typing import Any
 
 from t2t import strict_yaml
@@ -24,7 +25,7 @@ from t2t.errors import UsageError, did_you_mean, visible
 from t2t.mixtures import POLICIES
 from t2t.objectives import OBJECTIVES
 
-__all__ = ["CHANGEABLE", "Config", "from_mapping", "parse_setting"]
+__all__ = ["CHANGEABLE", "TRACKERS", "Config", "from_mapping", "parse_setting"]
 
 # What may differ between a run and its resumption: nothing that decides what is learned.
 CHANGEABLE = (
@@ -40,6 +41,7 @@ CHANGEABLE = (
     "beams",
     "split",
 )
+TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")  # the packages' names, and Accelerate's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,7 @@ class Config:
     save_every: int = 0
     keep: int = 2
     log_every: int = 10
+    track: tuple[str, ...] = ()
     out: str | None = None
     seed: int = 42
 
@@ -149,11 +152,18 @@ class Config:
                     f'{name}: expected {" | ".join(str(a) for a in allowed if a)}, got "{given}"', fix=hint.strip(),
                     code="M06" if hint == _FP16 else "C01",
                 )  # fmt: skip
+        for name in self.track:
+            if name not in TRACKERS:
+                raise UsageError(f'track: expected {", ".join(TRACKERS)}, got "{visible(name)}"',
+                                 fix=did_you_mean(name, TRACKERS).strip(), code="C01")  # fmt: skip
         if not self.warmup_steps and self.schedule == "inverse_sqrt":
             raise UsageError("schedule inverse_sqrt needs warmup_steps: it is flat until then", code="C01")
 
     def check_trainable(self) -> Config:
-        """Return self if it says what to train on and for how long, else raise ``UsageError``."""
+        """Return self if it says what to train on and for how long, and what follows it is there.
+
+        Else raise ``UsageError``.
+        """
         if (self.mix and self.task) or not (self.mix or self.task or self.corpus):
             raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
         if sum(length is not None for length in (self.steps, self.epochs, self.minutes)) != 1:
@@ -163,6 +173,9 @@ class Config:
         if self.engine != "own":
             raise UsageError(f"{self.engine} is for answering, not for training", where="engine",
                              fix="Give --engine to eval and predict.")  # fmt: skip
+        for name in self.track:
+            if find_spec(name) is None:
+                raise UsageError(f"{name} is not installed", where="track", fix=f"pip install {name}", code="C01")
         return self
 
     def as_dict(self) -> dict[str, Any]:
@@ -247,9 +260,9 @@ def _read(key: str, value: Any) -> Any:
 
     YAML 1.1 takes 1e-3 for a text, for want of a point.
     """
-    if key in ("task", "corpus") and isinstance(value, str):
+    if key in ("task", "corpus", "track") and isinstance(value, str):
         return tuple(part.strip() for part in value.split(","))
-    if key in ("task", "corpus") and isinstance(value, list):
+    if key in ("task", "corpus", "track") and isinstance(value, list):
         return tuple(value)
     if isinstance(value, str) and _HINTS.get(key) in (float, float | None):
         try:

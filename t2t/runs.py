@@ -40,6 +40,7 @@ __all__ = [
     "disk_error",
     "environment",
     "growing",
+    "line_key",
     "lock",
     "new_folder",
     "peak_memory_mb",
@@ -283,6 +284,11 @@ def _commit() -> str | None:
     return out.stdout.strip() or None
 
 
+def line_key(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a line of metrics.jsonl is known by: its step, and what it says of it."""
+    return (str(values["step"]), *sorted(values))
+
+
 class Metrics:
     """metrics.jsonl: one JSON object a line, appended as the run goes on."""
 
@@ -292,9 +298,13 @@ class Metrics:
         So are the scores of steps after ``evaluated``, where that is given.
         """
         self.path = folder / "metrics.jsonl"
+        self.had: set[tuple[str, ...]] = set()  # the keys of the lines that were there
+        self.also: Callable[[Mapping[str, Any]], None] = lambda values: None  # is given each line that is written
         self._upto, self._evaluated = upto_step, upto_step if evaluated is None else evaluated
         if upto_step is not None and self.path.exists():
-            write_text(self.path, "".join(line for line, values in self._lines() if self._stays(values)))
+            lines = list(self._lines())
+            self.had = {line_key(values) for _, values in lines}
+            write_text(self.path, "".join(line for line, values in lines if self._stays(values)))
 
     def _stays(self, values: Mapping[str, Any]) -> bool:
         """Whether a line is of the part of the run that is kept."""
@@ -315,3 +325,4 @@ class Metrics:
                 handle.write(json.dumps(values, allow_nan=False) + "\n")
         except OSError as error:
             raise disk_error(error, self.path) from None
+        self.also(values)

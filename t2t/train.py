@@ -54,6 +54,7 @@ from t2t.seen import Seen
 from t2t.sets import Sets
 from t2t.stretches import Stretches
 from t2t.tasks import task
+from t2t.tracking import followed
 from t2t.types import Example, Mixture, Report, Score
 
 __all__ = ["Run", "Watch", "dry_run", "learn", "prepare", "resume", "train"]
@@ -409,11 +410,19 @@ def _write_environment(run: Run, *, given: bool) -> None:
 
 
 def _train(run: Run) -> Report:
-    """Take every step that is left, then evaluate and write the report."""
-    config, state = run.config, run.state
+    """Take every step that is left, then evaluate and write the report; the main rank writes and is followed."""
     if run.model.fits:
         _fit(run)
-    metrics = runs.Metrics(run.folder, upto_step=state.step, evaluated=state.evaluated) if run.main else None
+    if not run.main:
+        return _loop(run, None)
+    metrics = runs.Metrics(run.folder, upto_step=run.state.step, evaluated=run.state.evaluated)
+    with followed(metrics, run.folder, run.config, run.watch.notice):
+        return _loop(run, metrics)
+
+
+def _loop(run: Run, metrics: runs.Metrics | None) -> Report:
+    """Take every step that is left, then finish."""
+    config, state = run.config, run.state
     with _signals() as stopped, run.watch.training(run):
         if _due(run):  # the run was stopped before it
             _evaluate_and_note(run, metrics)

@@ -32,6 +32,8 @@ def kinds(name: str) -> tuple[Any, ...]:
 def other(name: str) -> Any:
     """Return a value that is not the default of the field."""
     kind = kinds(name)[0]
+    if name == "track":
+        return ("tensorboard", "wandb")
     number = 8.5 if name == "mean_span" else 0.03125
     return {int: 7, float: number, bool: True, str: TEXTS.get(name, "some é: text"), tuple: ("a/b", "c/d")}[kind]
 
