@@ -93,6 +93,7 @@ def test_hidden_labels_are_answered_not_scored_and_exported(t2t: Run, tiny: Path
     assert done.code == 0 and "answered and not scored" in done.err, done.err
     report = json.loads(Path("answers/report.json").read_text())
     assert (report["rows"], report["average"], report["baselines"]) == ([], {}, [])
+    assert "It rained" not in Path("answers/report.html").read_text()  # none is wrong
     preds = list(read_predictions(Path("answers/eval/test/glue-wnli.rank.predictions.jsonl")))
     assert len(preds) == 146 and all(pred.gold is None and pred.answer in (0, 1) for pred in preds)
     done = t2t("export", "answers", "--glue-zip", "glue.zip")
