@@ -55,7 +55,7 @@ def _results(report: Mapping[str, Any], data: Mapping[tuple[str, str], Mapping[s
     for row in report["rows"]:
         of = data.get((row["task"], "score"), {})
         known = of.get("hub")
-        kind = "sample" if report["source"] == "sample" else of.get("kind", "file")
+        kind = of.get("kind") or ("sample" if report["source"] == "sample" else "file")
         yield {
             "task_type": TASKS.get(of.get("answer", ""), "text2text-generation"),
             "dataset_type": known or ELSEWHERE.get(kind, "own-data"),

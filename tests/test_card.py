@@ -53,6 +53,11 @@ def test_scores_on_the_sample_name_no_data_set(tmp_path: Path) -> None:
     assert result.dataset_config is None and result.dataset_revision is None
 
 
+def test_of_a_mixed_run_only_the_sample_s_scores_say_so(tmp_path: Path) -> None:
+    (result,) = card(tmp_path / "r", Config(), source="sample", data=DATA).data.eval_results
+    assert (result.dataset_type, result.dataset_name) == ("nyu-mll/glue", "glue/rte")
+
+
 def test_what_a_run_began_from_is_followed_to_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base").mkdir()
