@@ -2,7 +2,7 @@
 // The browser of answers: rows are in JSON blocks, one a set; what is shown is built with textContent alone.
 (() => {
   const PAGE = 50, WORDS = 300;
-  const RIGHT = 1, UNPARSED = 2, REPAIRED = 4;
+  const RIGHT = 1, UNPARSED = 2, REPAIRED = 4, HIDDEN = 8;
   const [UID, INPUT, TEXT, TARGET, ANSWER, FLAGS, SURE, REPAIRS, WORD, GOLD] = Array(10).keys();
   const find = (id) => document.getElementById(id);
   const box = find("browser");
@@ -13,7 +13,7 @@
 
   const is = {
     all: () => true,
-    wrong: (row) => !(row[FLAGS] & RIGHT),
+    wrong: (row) => !(row[FLAGS] & (RIGHT | HIDDEN)),
     unparsed: (row) => row[FLAGS] & UNPARSED,
     repaired: (row) => row[FLAGS] & REPAIRED,
   };
@@ -79,12 +79,14 @@
   }
 
   function answer(row) {
-    const state = row[FLAGS] & UNPARSED ? "unparsed" : row[FLAGS] & RIGHT ? "right" : "wrong";
+    const state = row[FLAGS] & UNPARSED ? "unparsed" : row[FLAGS] & HIDDEN ? "unscored" : row[FLAGS] & RIGHT ? "right" : "wrong";
     const head = make("header", "", make("span", `chip ${state}`, state), make("code", "", row[UID]));
     if (row[FLAGS] & REPAIRED) head.append(make("span", "chip repaired", `repaired: ${row[REPAIRS]}`));
     if (row[SURE] !== null) head.append(make("span", "", `confidence ${(100 * row[SURE]).toFixed(1)} %`));
     const parts = [["prompt", row[INPUT]], ["raw text", row[TEXT]]];
-    if (row[WORD].length) {
+    if (row[FLAGS] & HIDDEN) {
+      if (row[ANSWER] !== null && row[ANSWER] !== row[TEXT]) parts.push(["parsed", String(row[ANSWER])]);
+    } else if (row[WORD].length) {
       if (row[ANSWER]) parts.push(["parsed", tagged(row[WORD], row[ANSWER], row[GOLD])]);
       parts.push(["gold", tagged(row[WORD], row[GOLD], row[GOLD])]);
     } else {

@@ -33,7 +33,7 @@ MOST_ROWS = 10_000  # of a set
 MOST_CHARS = 48_000_000  # of all sets together
 LONGEST = {"input": 2000, "answer": 1000}  # characters of a text
 MOST_POINTS = 400  # of a curve
-RIGHT, UNPARSED, REPAIRED = 1, 2, 4
+RIGHT, UNPARSED, REPAIRED, HIDDEN = 1, 2, 4, 8  # hidden: the gold answer of a test split
 
 Curves = dict[str, list[tuple[int, float]]]
 
@@ -152,14 +152,16 @@ def _block(
 def _row(pred: Prediction, labels: Sequence[str]) -> list[Any]:
     """Return an answer as the browser's script takes it: texts with control characters made visible, and flags."""
     tagged = len(pred.words) > 0
-    right = _right(pred)
+    hidden = pred.gold is None
+    right = not hidden and _right(pred)
     sure = None if pred.choice_nats is None else round(max(probabilities(pred.choice_nats)), 4)
     return [
         visible(pred.uid), visible(pred.input, LONGEST["input"]), visible(pred.text, LONGEST["answer"]),
         visible(pred.target, LONGEST["answer"]), _parsed(pred, labels),
-        RIGHT * right | UNPARSED * pred.unparsed | REPAIRED * bool(pred.repairs), sure,
+        RIGHT * right | UNPARSED * pred.unparsed | REPAIRED * bool(pred.repairs) | HIDDEN * hidden, sure,
         ", ".join(f"{visible(kind)} {count}" for kind, count in pred.repairs.items()),
-        [visible(word, 60) for word in pred.words], [visible(tag, 60) for tag in pred.gold] if tagged else None,
+        [visible(word, 60) for word in pred.words],
+        [visible(tag, 60) for tag in pred.gold] if tagged and not hidden else None,
     ]  # fmt: skip
 
 

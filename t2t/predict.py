@@ -392,11 +392,11 @@ def cost(model: Model, answered: int, seconds: float) -> dict[str, Any]:
 def _tables(sets: Sets, answered: Answered) -> list[dict[str, Any]]:
     """Return the answers to each set in each way as counts; what has no choices was written either way."""
     found = {}
-    for scores, answers in answered.values():
+    for way, (scores, answers) in answered.items():
         ways = {(one.task, one.prompt): one.by for one in scores}
         for name, said in answers.items():
             egs = sets.score[name]
-            by = ways[egs.task.name, egs.prompt_name]
+            by = ways.get((egs.task.name, egs.prompt_name), way)
             found[name, by] = tabulated(name, by, said, labels_of(egs))
     return list(found.values())
 
@@ -404,13 +404,13 @@ def _tables(sets: Sets, answered: Answered) -> list[dict[str, Any]]:
 def tabulated(name: str, by: str, said: Answers, labels: Sequence[str]) -> dict[str, Any]:
     """Return the answers to a set as counts: read, repaired, each label by each gold one (the last column: unparsed).
 
-    There is no such table without ``labels``, nor one of more than ``MOST_LABELS``.
+    There is no such table without ``labels`` or where gold answers are hidden, nor one of more than ``MOST_LABELS``.
     """
     out: dict[str, Any] = {
         "set": name, "by": by, "n": len(said), "unparsed": sum(one is None for one in said.answers),
         "repaired": sum(said.repaired),
     }  # fmt: skip
-    if 1 < len(labels) <= MOST_LABELS:
+    if 1 < len(labels) <= MOST_LABELS and None not in said.golds:
         counts = confusion(said.golds, said.answers, len(labels))
         out |= {"labels": list(labels), "confusion": counts}
     if said.calibration.n:

@@ -8,8 +8,8 @@ whatever their labels. Only digests of the rows to score are kept.
 ...        for i, text in enumerate(["one", "two", "one"])]
 >>> seen = Seen({"a/b": egs})
 >>> seen.add("a/b", egs[1:2], ("no", "yes"))
->>> seen.leaked(), seen.labels
-({'a/b': [1, 3]}, {'a/b': {'no': 1, 'yes': 0}})
+>>> seen.note(), seen.labels
+('rows to score that are training rows too: a/b: 1 of 3', {'a/b': {'no': 1, 'yes': 0}})
 """
 
 from __future__ import annotations
@@ -51,6 +51,11 @@ class Seen:
             counts = self.labels.setdefault(name, dict.fromkeys(labels, 0))
             for eg in egs:
                 counts[labels[eg.gold]] += 1
+
+    def note(self) -> str:
+        """Return a line on the rows to score that are training rows too; empty where there are none."""
+        found = [f"{name}: {count:,} of {n:,}" for name, (count, n) in self.leaked().items() if count]
+        return f"rows to score that are training rows too: {', '.join(found)}" if found else ""
 
     def leaked(self) -> dict[str, list[int]]:
         """Return for each set how many of its rows are training rows too, and how many it has."""

@@ -272,6 +272,7 @@ def prepare(
     notes = [*found.notes, f"weights from {model.origin}", *check(model, found, config)]
     seen = Seen({} if config.shots else found.score)  # with shots before them rows cannot be told apart
     sizes = _sizes(model, found, seen, watch)
+    notes += [line] if (line := seen.note()) else []
     config = settle(config, fresh=model.fresh, family=model.recipe, steps=config.steps or _expected(config, sizes))
     notes += [line] if (line := adapters.note(model.net, config)) else []
     notes += [] if model.fits else said(config.precision, accelerator.device, plain=config.plain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from t2t import glue_zip
 from t2t.errors import DataError, UsageError
 from t2t.glue_zip import FILES, export
+from t2t.page import HIDDEN, RIGHT
 from t2t.predict import file_name, read_predictions, write_predictions
 from t2t.tasks import task
 from t2t.types import Prediction
@@ -93,7 +95,10 @@ def test_hidden_labels_are_answered_not_scored_and_exported(t2t: Run, tiny: Path
     assert done.code == 0 and "answered and not scored" in done.err, done.err
     report = json.loads(Path("answers/report.json").read_text())
     assert (report["rows"], report["average"], report["baselines"]) == ([], {}, [])
-    assert "It rained" not in Path("answers/report.html").read_text()  # none is wrong
+    page = Path("answers/report.html").read_text()
+    assert "confusion" not in page.partition("<h2")[2] and "It rained 145" in page
+    rows = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)[1])["rows"]
+    assert all(row[5] & HIDDEN and not row[5] & RIGHT for row in rows) and len(rows) == 146
     preds = list(read_predictions(Path("answers/eval/test/glue-wnli.rank.predictions.jsonl")))
     assert len(preds) == 146 and all(pred.gold is None and pred.answer in (0, 1) for pred in preds)
     done = t2t("export", "answers", "--glue-zip", "glue.zip")

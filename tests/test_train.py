@@ -206,6 +206,7 @@ def test_tokens_are_counted_by_task_also_over_a_stop(toys: Path, still: Path, tm
     vowel = whole["lengths"]["toy/vowel"]
     assert sum(vowel["counts"]) == 40 and vowel["limit"] == 48 and len(vowel["edges"]) == len(vowel["counts"]) + 1
     assert sum(whole["labels"]["toy/vowel"].values()) == 40 and whole["leaked"]["toy/vowel"][1] == 11
+    assert any(f"toy/vowel: {whole['leaked']['toy/vowel'][0]} of 11" in note for note in whole["notes"])
 
 
 def test_a_run_begun_before_tokens_were_counted_by_task_says_none(toys: Path, still: Path, tmp_path: Path) -> None:
