@@ -29,7 +29,7 @@ check: $(READY)  ## format, lint, types and layers
 	$(RUN)/pytest tests/test_layers.py
 
 test: check  ## what CI runs: check, then every test that is not slow
-	$(RUN)/pytest
+	$(RUN)/pytest -n 2
 
 learn: $(READY)  ## the slow tests: learning, kills, long properties (half an hour on two cores)
 	$(RUN)/pytest -m slow -s
