@@ -266,21 +266,25 @@ def export(obj: Any, run: str, glue_zip: str, by: str, unparsed: str) -> None:
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN [RUN]...")
 @click.option("--split", default="validation", show_default=True)
+@click.option("--out", metavar="FOLDER", help="Write compare.html, compare.md and compare.json there, too.")
 @JSON
-def compare(runs: tuple[str, ...], split: str, as_json: bool) -> None:
+def compare(runs: tuple[str, ...], split: str, out: str | None, as_json: bool) -> None:
     """Compare runs: what each costs and scores, and how each differs, row by row, from the first.
 
-    Example: t2t compare runs/glue-1 runs/glue-2
+    Example: t2t compare runs/glue-1 runs/glue-2 --out runs/compared
     """
     from dataclasses import asdict
 
+    from t2t import compare_page
     from t2t.compare import compare as of_runs
 
-    found = of_runs(runs, split=split)
+    found, written = compare_page.write(runs, Path(out), split=split) if out else (of_runs(runs, split=split), [])
     if as_json:
         show_json(asdict(found))
     else:
         show_comparison(found)
+    for path in written[:1]:
+        click.echo(f"page: {path}", err=as_json)
 
 
 # -- check, fetch, info ----------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def _balance(labels: dict[str, Any]) -> str:
 
 def show_comparison(found: Any) -> None:
     """Print a comparison as tables."""
-    from t2t.compare import difference_rows, run_rows, score_blocks, text_rows
+    from t2t.compare import average_rows, difference_rows, run_rows, score_blocks, text_rows
 
     for note in found.notes:
         click.echo(visible(note, 1000))
@@ -107,5 +107,9 @@ def show_comparison(found: Any) -> None:
     click.echo()
     show(f"differences to {found.runs[0].run}, percent points", difference_rows(found),
          right=("difference", "p", "Holm", "MDE", "disagree"))  # fmt: skip
+    if overall := average_rows(found):
+        click.echo()
+        show(f"averages, against that of {found.runs[0].run}", overall,
+             right=("over tasks", "difference"))  # fmt: skip
     click.echo("*: ranked, not written. p: McNemar's exact test where rows are right or wrong, else paired bootstrap.")
     click.echo("Holm: p corrected for all these tests. MDE: what a test of so many rows finds four times in five.")

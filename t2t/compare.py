@@ -19,12 +19,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from t2t.errors import UsageError, visible
-from t2t.metrics import Table, measure, table_of
+from t2t.metrics import Table, average_margin, measure, table_of
 from t2t.mixtures import mix, mixes
 from t2t.predict import WAYS, answers_for, read_predictions, way_of
 from t2t.report import held_out_table
@@ -35,11 +36,15 @@ from t2t.types import Prediction, Task
 __all__ = [
     "Comparison",
     "Difference",
+    "Disagreement",
     "Entry",
+    "Overall",
     "Paired",
     "Standing",
+    "average_rows",
     "compare",
     "difference_rows",
+    "disagreements",
     "holm",
     "mcnemar",
     "paired",
@@ -134,6 +139,21 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Overall:
+    """How the average of ``run`` differs from that of the first run over the tasks both have, in percent points.
+
+    The metrics of a task are one, as are tasks that a mix lists together; the 95 % interval is made of those of the
+    paired differences, tasks being independent.
+    """
+
+    run: str
+    tasks: int
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Runs in the order given, the scores of each, and how each differs from the first.
 
@@ -144,6 +164,7 @@ class Comparison:
     runs: tuple[Entry, ...]
     scores: tuple[Standing, ...]
     differences: tuple[Difference, ...]
+    overall: tuple[Overall, ...] = ()
     texts: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -274,8 +295,7 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation") -> Compari
         raise UsageError("there is nothing to compare with", fix="Give two or more run folders.")
     found = [_read(Path(run), name, split) for run, name in zip(runs, _names(runs), strict=True)]
     _check_sources(found)
-    several = {name for run in found for name, count in Counter(one.task for one in run.answers).items() if count > 1}
-    labelled = [{_label(one, several): one for one in run.answers} for run in found]
+    labelled = _labelled(found)
     pairs = [(run, label, labelled[0][label], answers[label])
              for run, answers in zip(found[1:], labelled[1:], strict=True)
              for label in _shared(found[0], run, labelled[0], answers, split)]  # fmt: skip
@@ -287,6 +307,7 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation") -> Compari
         runs=tuple(_entry(run, split) for run in found),
         scores=tuple(one for run, answers in zip(found, labelled, strict=True) for one in _standings(run, answers)),
         differences=tuple(replace(one, holm=p) for one, p in zip(differences, corrected, strict=True)),
+        overall=tuple(_overall(found, differences)),
         texts=tuple({"run": run.name, "text": text, **said} for run in found for text, said in run.texts.items()),
         notes=tuple(_notes(found, split)),
     )
@@ -407,6 +428,55 @@ def _differences(one: _Run, two: _Run, label: str, a: _Answers, b: _Answers, *, 
         found.append(Difference(run=two.name, task=label, metric=metric, by=by, holm=of.p, n=len(first),
                                 disagree=disagree, **asdict(of)))  # fmt: skip
     return found
+
+
+def _overall(runs: Sequence[_Run], differences: Sequence[Difference]) -> Iterator[Overall]:
+    """Yield how each run's average differs from the first's, where they have several tasks in common."""
+    averaged = (runs[0].report.get("average") or {}).get("tasks", ())
+    parts = {name: group for group in averaged for name in group.split(" + ")}
+    for run in runs[1:]:
+        mine = [(parts.get(one.task, one.task), one) for one in differences if one.run == run.name]
+        by_task: dict[str, dict[str, list[float]]] = {}
+        for part, one in mine:
+            by_task.setdefault(part, {}).setdefault(one.task, []).append(one.difference)
+        if len(by_task) > 1:
+            value = fmean(fmean(map(fmean, tasks.values())) for tasks in by_task.values())
+            margin = average_margin((part, one.low, one.high) for part, one in mine)
+            yield Overall(run.name, len(by_task), value, value - margin, value + margin)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """The rows of a task that some run answers otherwise than the first: for each row the answers of ``runs``."""
+
+    task: str
+    by: str
+    runs: tuple[str, ...]
+    rows: tuple[tuple[Prediction, ...], ...]
+    n: int
+
+
+def disagreements(runs: Sequence[str | Path], *, split: str = "validation") -> Iterator[Disagreement]:
+    """Yield, a task after the other, the rows on which runs that `compare` takes disagree with the first."""
+    found = [_read(Path(run), name, split) for run, name in zip(runs, _names(runs), strict=True)]
+    labelled = _labelled(found)
+    for label, mine in labelled[0].items():
+        others = [
+            (run, answers[label]) for run, answers in zip(found[1:], labelled[1:], strict=True) if label in answers
+        ]
+        if others:
+            every = [mine.preds, *(_joined(found[0], run, mine, theirs) for run, theirs in others)]
+            rows = [row for row in zip(*every, strict=True) if any(pred.answer != row[0].answer for pred in row)]
+            ways = "/".join(dict.fromkeys([mine.by, *(theirs.by for _, theirs in others)]))
+            yield Disagreement(
+                label, ways, (found[0].name, *(run.name for run, _ in others)), tuple(rows), len(mine.preds)
+            )
+
+
+def _labelled(runs: Sequence[_Run]) -> list[dict[str, _Answers]]:
+    """Return the answers of each run by task, and by prompt where some run answered it under several."""
+    several = {name for run in runs for name, count in Counter(one.task for one in run.answers).items() if count > 1}
+    return [{_label(one, several): one for one in run.answers} for run in runs]
 
 
 def _joined(one: _Run, two: _Run, a: _Answers, b: _Answers) -> list[Prediction]:
@@ -573,3 +643,13 @@ def difference_rows(found: Comparison) -> list[dict[str, str]]:
         }
         for one in found.differences
     ]
+
+
+def average_rows(found: Comparison) -> list[dict[str, str]]:
+    """Return the differences of averages to the first run as text cells, a row a run."""
+    numbers = {run.run: str(number) for number, run in enumerate(found.runs, 1)}
+    return [
+        {"run": numbers[one.run], "over tasks": str(one.tasks), "difference": f"{one.difference:+.2f}",
+         "interval": f"[{one.low:+.2f}, {one.high:+.2f}]"}
+        for one in found.overall
+    ]  # fmt: skip

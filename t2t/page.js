@@ -3,7 +3,7 @@
 (() => {
   const PAGE = 50, WORDS = 300;
   const RIGHT = 1, UNPARSED = 2, REPAIRED = 4, HIDDEN = 8;
-  const [UID, INPUT, TEXT, TARGET, ANSWER, FLAGS, SURE, REPAIRS, WORD, GOLD] = Array(10).keys();
+  const [UID, INPUT, TEXT, TARGET, ANSWER, FLAGS, SURE, REPAIRS, WORD, GOLD, OTHERS] = Array(11).keys();
   const find = (id) => document.getElementById(id);
   const box = find("browser");
   if (!box) return;
@@ -16,6 +16,10 @@
     wrong: (row) => !(row[FLAGS] & (RIGHT | HIDDEN)),
     unparsed: (row) => row[FLAGS] & UNPARSED,
     repaired: (row) => row[FLAGS] & REPAIRED,
+    // Rows of several runs: which have the gold answer.
+    "won by another": (row) => !(row[FLAGS] & RIGHT) && row[OTHERS].some((other) => other[1] & RIGHT),
+    "lost by another": (row) => row[FLAGS] & RIGHT && row[OTHERS].some((other) => !(other[1] & RIGHT)),
+    "wrong in all": (row) => !(row[FLAGS] & RIGHT) && row[OTHERS].every((other) => !(other[1] & RIGHT)),
   };
   const by = {
     given: null,
@@ -78,9 +82,21 @@
     return line;
   }
 
+  const state = (flags) => flags & UNPARSED ? "unparsed" : flags & HIDDEN ? "unscored" : flags & RIGHT ? "right" : "wrong";
+  const item = ([name, said]) => [make("dt", "", name), make("dd", "", said)];
+
+  function abreast(row) {
+    const said = [[row[TEXT], row[FLAGS]], ...row[OTHERS]];
+    const parts = [["prompt", row[INPUT]], ["gold", row[TARGET]]];
+    for (const [i, [text, flags]] of said.entries())
+      parts.push([block.runs[i], make("span", "", make("span", `chip ${state(flags)}`, state(flags)), " ", text)]);
+    return make("article", "eg unscored", make("header", "", make("code", "", row[UID])), make("dl", "", ...parts.flatMap(item)));
+  }
+
   function answer(row) {
-    const state = row[FLAGS] & UNPARSED ? "unparsed" : row[FLAGS] & HIDDEN ? "unscored" : row[FLAGS] & RIGHT ? "right" : "wrong";
-    const head = make("header", "", make("span", `chip ${state}`, state), make("code", "", row[UID]));
+    if (block.runs) return abreast(row);
+    const now = state(row[FLAGS]);
+    const head = make("header", "", make("span", `chip ${now}`, now), make("code", "", row[UID]));
     if (row[FLAGS] & REPAIRED) head.append(make("span", "chip repaired", `repaired: ${row[REPAIRS]}`));
     if (row[SURE] !== null) head.append(make("span", "", `confidence ${(100 * row[SURE]).toFixed(1)} %`));
     const parts = [["prompt", row[INPUT]], ["raw text", row[TEXT]]];
@@ -92,12 +108,10 @@
     } else {
       if (row[ANSWER] !== null && row[ANSWER] !== row[TEXT]) parts.push(["parsed", row[ANSWER]]);
       parts.push(["gold", row[TARGET]]);
-      if (block.kind === "text" && state !== "right") parts.push(["difference", compared(row[TEXT], row[TARGET])]);
+      if (block.kind === "text" && now !== "right") parts.push(["difference", compared(row[TEXT], row[TARGET])]);
     }
     if (row[FLAGS] & UNPARSED) parts.splice(2, 0, ["parsed", make("em", "", "nothing could be read")]);
-    const inner = make("dl");
-    for (const [name, said] of parts) inner.append(make("dt", "", name), make("dd", "", said));
-    return make("article", `eg ${state}`, head, inner);
+    return make("article", `eg ${now}`, head, make("dl", "", ...parts.flatMap(item)));
   }
 
   function draw() {
@@ -114,7 +128,8 @@
 
   function choose() {
     const wanted = search.value.toLowerCase();
-    const has = (row) => [UID, INPUT, TEXT, TARGET].some((i) => row[i].toLowerCase().includes(wanted));
+    const texts = (row) => [row[UID], row[INPUT], row[TEXT], row[TARGET], ...(row[OTHERS] || []).map((other) => other[0])];
+    const has = (row) => texts(row).some((text) => text.toLowerCase().includes(wanted));
     rows = block.rows.filter((row) => is[show.value](row) && (!wanted || has(row)));
     if (by[order.value]) rows.sort(by[order.value]);
     at = 0;

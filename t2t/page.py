@@ -27,7 +27,7 @@ from t2t.runs import read_json
 from t2t.tasks import task
 from t2t.types import Prediction
 
-__all__ = ["MOST_ROWS", "html", "read_metrics"]
+__all__ = ["MOST_CHARS", "MOST_ROWS", "html", "read_metrics", "rendered", "row_of"]
 
 MOST_ROWS = 10_000  # of a set
 MOST_CHARS = 48_000_000  # of all sets together
@@ -40,6 +40,29 @@ Curves = dict[str, list[tuple[int, float]]]
 
 def html(report: dict[str, Any], folder: Path, tables: Mapping[str, Any]) -> str:
     """Return report.html of a run folder; ``tables`` are the parts of the page that report.md has too."""
+    blocks, answered = _answers(folder, report)
+    curves = read_metrics(folder / "metrics.jsonl")
+    found = {**report, "answered": answered} if answered else report
+    return rendered(
+        "report.html.jinja", blocks,
+        r=report, **tables, bars=_bars(report), faults=faults(found), unknown=not_looked_for(found),
+        confusions=[_confusion(one) for one in answered if "confusion" in one],
+        calibrations=[{**one, "plot": plots.reliability(one["calibration"]["curve"])}
+                      for one in answered if "calibration" in one],
+        lengths={name: plots.histogram(one) for name, one in report.get("lengths", {}).items()},
+        cut={name: one.get("inputs_cut", 0) for name, one in report.get("texts", {}).items()},
+        loss=plots.line(curves["loss"], log=True) if len(curves.get("loss", ())) > 1 else None,
+        curves={name: plots.line(points, wide=300, high=140) for name, points in curves.items()
+                if name != "loss" and len(points) > 1},
+        command=_command(folder, report), made=_environment(folder),
+    )  # fmt: skip
+
+
+def rendered(template: str, blocks: Sequence[Mapping[str, Any]], **values: Any) -> str:
+    """Return a page that needs no other file: escaped, under a policy that allows its own style and script alone.
+
+    ``blocks`` are the sets of rows of its browser (page.js), each with ``set`` and ``by``.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -52,22 +75,9 @@ def html(report: dict[str, Any], folder: Path, tables: Mapping[str, Any]) -> str
         lstrip_blocks=True,
     )
     style, script = ((files("t2t") / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    blocks, answered = _answers(folder, report)
-    curves = read_metrics(folder / "metrics.jsonl")
-    found = {**report, "answered": answered} if answered else report
-    return environment.get_template("report.html.jinja").render(
-        r=report, **tables, bars=_bars(report), faults=faults(found), unknown=not_looked_for(found),
-        confusions=[_confusion(one) for one in answered if "confusion" in one],
-        calibrations=[{**one, "plot": plots.reliability(one["calibration"]["curve"])}
-                      for one in answered if "calibration" in one],
-        lengths={name: plots.histogram(one) for name, one in report.get("lengths", {}).items()},
-        cut={name: one.get("inputs_cut", 0) for name, one in report.get("texts", {}).items()},
-        loss=plots.line(curves["loss"], log=True) if len(curves.get("loss", ())) > 1 else None,
-        curves={name: plots.line(points, wide=300, high=140) for name, points in curves.items()
-                if name != "loss" and len(points) > 1},
-        blocks=[(Markup(_as_script(block)), block) for block in blocks], command=_command(folder, report),
-        made=_environment(folder), style=Markup(style), script=Markup(script),
-        style_hash=_hash(style), script_hash=_hash(script),
+    return environment.get_template(template).render(
+        **values, blocks=[(Markup(_as_script(block)), block) for block in blocks],
+        style=Markup(style), script=Markup(script), style_hash=_hash(style), script_hash=_hash(script),
     )  # fmt: skip
 
 
@@ -132,7 +142,7 @@ def _block(
     rows: list[list[Any]] = []
     cut = chars = 0
     for pred in preds:
-        row = _row(pred, labels)
+        row = row_of(pred, labels)
         rows.append(row)
         cut += len(pred.input) > LONGEST["input"] or max(len(pred.text), len(pred.target)) > LONGEST["answer"]
         chars += sum(len(cell) for cell in row[:4]) + 8 * len(row[8])
@@ -149,7 +159,7 @@ def _block(
     return {"set": visible(name), "by": by, "kind": kind, "kinds": kinds, "bounds": " ".join(bounds), "rows": rows}
 
 
-def _row(pred: Prediction, labels: Sequence[str]) -> list[Any]:
+def row_of(pred: Prediction, labels: Sequence[str] = ()) -> list[Any]:
     """Return an answer as the browser's script takes it: texts with control characters made visible, and flags."""
     tagged = len(pred.words) > 0
     hidden = pred.gold is None

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["histogram", "line", "number", "reliability", "ticks"]
+__all__ = ["histogram", "line", "number", "reliability", "scatter", "ticks"]
 
 LEFT, TOP, RIGHT, BOTTOM = 46, 8, 16, 22  # margins, for the numbers of the axes
 
@@ -87,6 +87,34 @@ def histogram(found: Mapping[str, Any], *, wide: int = 300, high: int = 130) -> 
         "limit": round(at_x(limit), 1) if limit <= edges[-1] else None,
         "said": f"up to {number(edges[-1] - 1)} tokens, the limit is {number(limit)}",
     }  # fmt: skip
+
+
+def scatter(points: Sequence[tuple[float, float, float, str]], *, wide: int = 300, high: int = 200) -> dict[str, Any]:
+    """Return points of (x, value, margin, name), x by its logarithm, each with the bar of its margin up and down."""
+    xs = [x for x, _, _, _ in points]
+    least, most = min(y - m for _, y, m, _ in points), max(y + m for _, y, m, _ in points)
+    room = 0.06 * math.log(max(xs) / min(xs)) or 0.1  # so that no name stands outside
+    at_log = _axis(math.log(min(xs)) - room, math.log(max(xs)) + room, LEFT, wide - RIGHT)
+    at_y = _axis(least, most, high - BOTTOM, TOP)
+    marks = _x_ticks(min(xs), max(xs))
+    return {
+        "wide": wide, "high": high, "left": LEFT, "right": wide - RIGHT, "foot": high - BOTTOM,
+        "x": [(round(at_log(math.log(x)), 1), number(x)) for x in marks],
+        "y": [(round(at_y(y), 1), number(y)) for y in ticks(least, most)],
+        "dots": [{"x": round(at_log(math.log(x)), 1), "y": round(at_y(y), 1), "name": name,
+                  "top": round(at_y(y + m), 1), "foot": round(at_y(y - m), 1)} for x, y, m, name in points],
+        "said": "; ".join(f"{name}: {number(round(y, 2))} at {number(x)}" for x, y, _, name in points),
+    }  # fmt: skip
+
+
+def _x_ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Return at most ``most`` round numbers on a logarithmic axis: powers of ten, with 2 and 5 where there is room."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for bys in ((1, 2, 5), (1,)):
+        found = [by * 10.0**power for power in powers for by in bys if low * 0.99 <= by * 10.0**power <= high * 1.01]
+        if 1 < len(found) <= most:
+            return found
+    return found[:: math.ceil(len(found) / most)] if len(found) > most else [float(f"{x:.2g}") for x in (low, high)]
 
 
 def reliability(curve: Sequence[Sequence[float]], *, size: int = 230) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from t2t.page import html
 from t2t.runs import write_text
 
 __all__ = [
+    "escaped",
     "held_out_table",
     "markdown_table",
     "mixture_table",
@@ -189,7 +190,7 @@ def _duration(seconds: float) -> str:
     return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
 
 
-def _cell(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape a Markdown table cell: neither markup nor HTML is left."""
     for mark in "\\`*_[]|!#":
         text = text.replace(mark, f"\\{mark}")
@@ -198,19 +199,19 @@ def _cell(text: str) -> str:
 
 def markdown_table(rows: Sequence[Mapping[str, str]]) -> list[str]:
     """Return rows of text cells as the lines of a Markdown table, everything in them escaped."""
-    head = [f"| {' | '.join(map(_cell, rows[0]))} |", f"|{'---|' * len(rows[0])}"]
-    return [*head, *(f"| {' | '.join(map(_cell, row.values()))} |" for row in rows)]
+    head = [f"| {' | '.join(map(escaped, rows[0]))} |", f"|{'---|' * len(rows[0])}"]
+    return [*head, *(f"| {' | '.join(map(escaped, row.values()))} |" for row in rows)]
 
 
 def markdown(report: dict[str, Any]) -> str:
     """Return report.md."""
     names = ["task", "metric", "by", "value", "interval", "majority", "n", "unparsed", "prompt"]
-    lines = [f"# {_cell(report['run'])}", ""]
+    lines = [f"# {escaped(report['run'])}", ""]
     if report["source"] == "sample":
         lines += ["**SAMPLE DATA**: scores on the bundled sample say nothing about the data sets.", ""]
     if found := faults(report):
         lines += ["## What to look at first", ""]
-        lines += [f"- **{fault.title}**: {_cell('; '.join(fault.places))}" for fault in found]
+        lines += [f"- **{fault.title}**: {escaped('; '.join(fault.places))}" for fault in found]
         lines += ["", "## Scores", ""]
     rows = table(report)
     lines += markdown_table([{name: row[name] for name in names} for row in rows]) if rows else ["Nothing was scored."]
@@ -221,11 +222,11 @@ def markdown(report: dict[str, Any]) -> str:
         "Values are percent; intervals are 95 % bootstrap over rows (or groups of rows); majority is the score of",
     ]
     lines += ["always giving the most frequent gold answer.", "", "## Cost", ""]
-    lines += [f"- {_cell(name.replace('_', ' '))}: {value:,}" for name, value in report["cost"].items()]
+    lines += [f"- {escaped(name.replace('_', ' '))}: {value:,}" for name, value in report["cost"].items()]
     for title, rows in _more(report):
         if rows:
             lines += ["", f"## {title}", "", *markdown_table(rows)]
-    lines += ["", "## Notes", "", *(f"- {_cell(note)}" for note in report["notes"])]
+    lines += ["", "## Notes", "", *(f"- {escaped(note)}" for note in report["notes"])]
     lines += ["", "## Signatures", "", f"- run: `{report['signature']}`"]
     lines += [f"- `{signature}`" for signature in signatures(report)]
     return "\n".join(lines) + "\n"

@@ -50,7 +50,19 @@ FLOORS = {
     3: ("tokens", "seen", "token_files", "stretches", "batches", "optim", "vocabulary"),
     4: ("models",),  # and all below it
     5: ("checkpoint", "predict", "pairs", "apply", "plain_text", "check", "teacher", "tracking", "train", "pet"),
-    6: ("card", "report", "faults", "page", "compare", "lineup", "distill", "publish", "glue_zip", "bench"),
+    6: (
+        "card",
+        "report",
+        "faults",
+        "page",
+        "compare",
+        "compare_page",
+        "lineup",
+        "distill",
+        "publish",
+        "glue_zip",
+        "bench",
+    ),
     7: ("cli", "cli_ls", "cli_options", "cli_prompt", "cli_show", "cli_train", "cli_vocab", "serve", "screen"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}

@@ -22,6 +22,9 @@ from tests.test_report import EVIL, write
 WORDS = ("Rick", "met", "Morty")
 
 
+MADE = {"t2t": "0.1.0", "python": "3.11.9", "cpus": 2, "device": "cpu", "packages": {"torch": "2.13.0"}}
+
+
 class Seen(HTMLParser):
     """Note tags, attributes and what stands in scripts and styles."""
 
@@ -197,7 +200,7 @@ def test_curves_are_of_every_step_and_half_a_line_is_left_out(tmp_path: Path) ->
 def test_the_command_is_that_of_the_run_or_of_the_evaluation(tmp_path: Path) -> None:
     folder = write(tmp_path / "r", command=["/somewhere/bin/t2t", "eval", "a run"])
     assert "t2t eval &#39;a run&#39;" in rendered(folder)[0]
-    (folder / "env.json").write_text(json.dumps({"command": ["/x/t2t/cli.py", "train"], "python": "3.11.9"}))
+    (folder / "env.json").write_text(json.dumps(MADE | {"command": ["/x/t2t/cli.py", "train"]}))
     text = rendered(folder)[0]
     assert "<code>t2t train</code>" in text and "3.11.9" in text and "somewhere" not in text
 
