@@ -15,6 +15,7 @@ from t2t.card import model_card
 from t2t.errors import UsageError, visible
 from t2t.faults import faults
 from t2t.page import html
+from t2t.published import Published, published
 from t2t.runs import write_text
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "mixture_table",
     "pair_table",
     "prompt_table",
+    "published_table",
     "read",
     "render",
     "repair_table",
@@ -93,6 +95,23 @@ def prompt_table(report: dict[str, Any]) -> list[dict[str, str]]:
         }
         for one in report.get("spread", ())
     ]
+
+
+def published_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the scores of the report and those that others published, a row a model; none beside sample data."""
+    rows = {(row["task"], row["metric"]): row["value"] for row in reversed(report["rows"])}
+    others = [] if report["source"] == "sample" else published(rows.keys())
+    mine = Published("this run", report["split"], "", rows)
+    return [
+        {
+            "model": one.model,
+            "split": one.split,
+            **{f"{task.rpartition('/')[2]} {metric}": f"{one.scores[task, metric]:.1f}" if (task, metric) in one.scores
+               else "–" for task, metric in reversed(rows)},
+            "source": one.source,
+        }
+        for one in ([mine, *others] if others else [])
+    ]  # fmt: skip
 
 
 def repair_table(report: dict[str, Any]) -> list[dict[str, str]]:
@@ -235,6 +254,7 @@ def markdown(report: dict[str, Any]) -> str:
 def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the tables that stand below the scores, with their titles; those without rows are not shown."""
     return [
+        ("Beside published figures, which others measured in their own ways", published_table(report)),
         ("Loss on plain text", held_out_table(report)),
         ("What was trained on", mixture_table(report)),
         ("Spread over prompts", prompt_table(report)),

@@ -45,6 +45,7 @@ FLOORS = {
         "sets",
         "runs",
         "lookup",
+        "published",
         "new_task",
     ),
     3: ("tokens", "seen", "token_files", "stretches", "batches", "optim", "vocabulary"),
