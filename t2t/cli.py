@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from t2t.cli_completion import complete_values, completion
 from t2t.cli_ls import ls
 from t2t.cli_options import COLUMN, JSON, MEAN_SPAN, NOISE_DENSITY, PLAIN, SOURCE, joined_settings
 from t2t.cli_prompt import prompt
@@ -40,7 +41,7 @@ def cli(context: click.Context, debug: bool, quiet: bool) -> None:
     context.obj = {"debug": debug, "screen": Screen(quiet=quiet)}
 
 
-for _command in (train, pretrain, distill_, pet, resume, prompt, ls, vocab):
+for _command in (train, pretrain, distill_, pet, resume, prompt, ls, vocab, completion):
     cli.add_command(_command)
 
 
@@ -101,7 +102,10 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 @JSON
 @click.pass_obj
 def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Evaluate a run or a model, on tasks or on plain text; every figure has n, an interval and a signature."""
+    """Evaluate a run or a model, on tasks or on plain text; every figure has n, an interval and a signature.
+
+    Example: t2t eval runs/glue-1 --by both
+    """
     from t2t.apply import evaluate_model
     from t2t.plain_text import evaluate_text
 
@@ -209,7 +213,10 @@ def serve_(obj: Any, /, models: tuple[str, ...], family: str | None, **options: 
 @JSON
 @click.pass_obj
 def report(obj: Any, run: str, as_json: bool) -> None:
-    """Print a run's scores and write report.md and report.html anew."""
+    """Print a run's scores and write report.md and report.html anew.
+
+    Example: t2t report runs/glue-1
+    """
     from t2t.report import read, render
 
     render(Path(run))
@@ -307,6 +314,8 @@ def check(obj: Any, /, what: tuple[str, ...], task_: str, fail_on_leak: bool, as
 
     Counts labels, rows that stand twice, and rows that are scored and stand in the training split as well (which shots
     are drawn from), the same or nearly. Without arguments every task file and mix is checked (no data).
+
+    Example: t2t check glue/rte --fail-on-leak
     """
     from t2t.check import check_data, check_files, check_stored, is_stored, leaks, missing, named
 
@@ -370,7 +379,10 @@ def new_task(inputs: str, **options: Any) -> None:
 @SOURCE
 @click.pass_obj
 def fetch(obj: Any, mix: str | None, task_: str | None, dest: str, source: str) -> None:
-    """Fetch data sets into a directory that T2T_HUB or --source can name, with a sha256 manifest."""
+    """Fetch data sets into a directory that T2T_HUB or --source can name, with a sha256 manifest.
+
+    Example: t2t fetch --mix glue --dest hub
+    """
     from t2t import mixtures
     from t2t.sources import fetch as fetch_all
     from t2t.tasks import task
@@ -422,7 +434,10 @@ def bench_(obj: Any, /, json_file: str | None, out: str | None, **options: Any) 
 @cli.command()
 @JSON
 def info(as_json: bool) -> None:
-    """Print versions, paths and settings, to paste into an issue."""
+    """Print versions, paths and settings, to paste into an issue.
+
+    Example: t2t info
+    """
     from t2t import hub, paths
     from t2t.runs import environment
 
@@ -436,6 +451,9 @@ def info(as_json: bool) -> None:
             click.echo(
                 f"{key}: {value if not isinstance(value, dict) else ', '.join(f'{k} {v}' for k, v in value.items())}"
             )
+
+
+complete_values(cli)
 
 
 # -- running ---------------------------------------------------------------------------------------------------------

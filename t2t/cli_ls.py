@@ -23,7 +23,10 @@ __all__ = ["ls"]
 @click.argument("what", type=click.Choice(["tasks", "mixes", "prompts", "models", "families", "metrics", "objectives"]))
 @JSON
 def ls(what: str, as_json: bool) -> None:
-    """List tasks, mixes, prompts, models, families, metrics or objectives."""
+    """List tasks, mixes, prompts, models, families, metrics or objectives.
+
+    Example: t2t ls tasks
+    """
     rows = _LISTS[what]()
     if as_json:
         show_json(rows)

@@ -138,7 +138,10 @@ def prompt_find(query: str, limit: int, as_json: bool) -> None:
 @click.option("--prompt", "name", help="Only this prompt.")
 @JSON
 def prompt_show(task_: str, name: str | None, as_json: bool) -> None:
-    """Show every prompt of a task: input, target, choices, layout, source and content hash."""
+    """Show every prompt of a task: input, target, choices, layout, source and content hash.
+
+    Example: t2t prompt show glue/stsb
+    """
     from dataclasses import asdict
 
     from t2t.tasks import prompts, task
@@ -188,6 +191,8 @@ def prompt_render(task_: str, as_json: bool, **options: Any) -> None:
     """Render one row, or values given with --set or --row, exactly as a model sees it.
 
     With --model: the prompt that fits the checkpoint, tokens, what is cut, and what its vocabulary cannot say.
+
+    Example: t2t prompt render glue/rte --row 3 --source sample
     """
     from t2t.lookup import checkpoint, choose
     from t2t.tasks import prompts, task

@@ -231,7 +231,10 @@ def distill_(
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="A setting that may change, such as steps.")
 @click.pass_obj
 def resume(obj: Any, run: str, given: tuple[str, ...]) -> None:
-    """Go on with a run that was stopped or killed, from its newest sound checkpoint."""
+    """Go on with a run that was stopped or killed, from its newest sound checkpoint.
+
+    Example: t2t resume runs/glue-1
+    """
     from t2t.config import parse_setting
     from t2t.runs import read_config
     from t2t.train import resume as go_on

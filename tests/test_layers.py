@@ -64,7 +64,18 @@ FLOORS = {
         "glue_zip",
         "bench",
     ),
-    7: ("cli", "cli_ls", "cli_options", "cli_prompt", "cli_show", "cli_train", "cli_vocab", "serve", "screen"),
+    7: (
+        "cli",
+        "cli_completion",
+        "cli_ls",
+        "cli_options",
+        "cli_prompt",
+        "cli_show",
+        "cli_train",
+        "cli_vocab",
+        "serve",
+        "screen",
+    ),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 PUBLIC = {

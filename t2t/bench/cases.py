@@ -125,8 +125,8 @@ COMMANDS = {
         for words in (
             "--help", "ls tasks", "prompt for t5-small", "info",
             *(f"{name} --help" for name in (
-                "bench", "check", "compare", "distill", "eval", "export", "fetch", "new-task", "pet", "predict",
-                "pretrain", "prompt", "push", "report", "resume", "serve", "train", "vocab",
+                "bench", "check", "compare", "completion", "distill", "eval", "export", "fetch", "new-task", "pet",
+                "predict", "pretrain", "prompt", "push", "report", "resume", "serve", "train", "vocab",
             )),
         )
     },
