@@ -48,12 +48,19 @@ for _command in (train, pretrain, distill_, pet, resume, prompt, ls, vocab, comp
 # -- eval, predict, serve, report, compare ---------------------------------------------------------------------------
 
 
-ANSWERING = ("precision", "engine", "beams", "plain")
+ANSWERING = ("precision", "engine", "beams", "sample_temperature", "top_p", "seed", "plain")
 
 
 def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of how answers are computed; a run's own settings hold where they are not given."""
     function = PLAIN(function)
+    function = click.option("--seed", type=int, help="Seed of tokens, and of rows, that are drawn.  [default: 42]")(
+        function
+    )
+    function = click.option("--top-p", type=float, help="Draw among the likeliest tokens that together reach this.  "
+                            "[default: 1]")(function)  # fmt: skip
+    function = click.option("--sample-temperature", type=float, help="Draw the tokens of written answers at this "
+                            "temperature (0: the likeliest).  [default: 0]")(function)  # fmt: skip
     function = click.option("--beams", type=int, help="Hypotheses of a text that is written.  [default: 1]")(function)
     function = click.option("--engine", help="What writes: own | ctranslate2 (T5, mT5, UMT5).  [default: own]")(
         function

@@ -39,6 +39,8 @@ CHANGEABLE = (
     "eval_limit",
     "by",
     "beams",
+    "sample_temperature",
+    "top_p",
     "split",
 )
 TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")  # the packages' names, and Accelerate's
@@ -120,6 +122,8 @@ class Config:
     split: str = "validation"
     by: str = "write"
     beams: int = 1
+    sample_temperature: float = 0.0  # 0: the likeliest token
+    top_p: float = 1.0
     engine: str = "own"
     eval_every: int = 0
     eval_limit: int | None = None
@@ -206,7 +210,8 @@ _LOWEST: dict[str, float] = {
     "eval_every": 0, "save_every": 0, "keep": 1, "log_every": 1, "patience": 0, "seed": 0, "cap": 1,
     "temperature": 1e-9, "shots": 0, "train_limit": 1, "eval_limit": 1, "eval_tokens": 1, "dropout": 0,
     "head_dropout": 0, "layer_decay": 0, "unfreeze_every": 0, "mlm_weight": 0, "decoder_layers": 1, "adapter_rank": 1,
-    "virtual_tokens": 1, "beams": 1, "mean_span": 1, "noise_density": 1e-9, "soft_temperature": 1e-9, "soft_weight": 0,
+    "virtual_tokens": 1, "beams": 1, "sample_temperature": 0, "top_p": 1e-9, "mean_span": 1, "noise_density": 1e-9,
+    "soft_temperature": 1e-9, "soft_weight": 0,
 }  # fmt: skip
 _HIGHEST: dict[str, float] = {
     "dropout": 0.99,
@@ -215,6 +220,7 @@ _HIGHEST: dict[str, float] = {
     "head_dropout": 0.99,
     "layer_decay": 1,
     "mlm_weight": 1,
+    "top_p": 1,
     "soft_weight": 1,
     "seed": 2**32 - 1,
 }

@@ -476,7 +476,7 @@ def repairs(answers: Mapping[str, Answers]) -> dict[str, dict[str, int]]:
 
 def run_signature(model: str, config: Config, **more: Any) -> str:
     """Return how the answers of a report were made: model, seed, and ways of answering that are not the usual."""
-    usual, names = Config(), ("rank_by", "chat", "precision", "beams", "engine")
+    usual, names = Config(), ("rank_by", "chat", "precision", "beams", "engine", "sample_temperature", "top_p")
     ways = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(usual, name)}
     ways |= {"by": config.by} if config.by == "constrained" else {}
     said = {"model": model, "seed": config.seed, **more, **ways, "t2t": VERSION}

@@ -192,7 +192,8 @@ class Options:
     ``fresh`` leaves trained weights out: a shape with random ones. ``max_input`` and ``max_target`` are tokens;
     ``eval_tokens`` is the budget of a batch in evaluation. ``plain``
     leaves out what is hand-written for speed; ``beams`` is how many hypotheses an encoder-decoder writes, ``engine``
-    what writes them. ``pooling``, ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an
+    what writes them; with a ``sample_temperature`` above 0 tokens are drawn, among the likeliest that reach ``top_p``.
+    ``pooling``, ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an
     encoder's, ``pair_loss`` a bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's;
     ``vectors`` a baseline's; ``decoder_layers`` (how many of the decoder's are copied, from below; None: all) and
     ``share`` a warm-started one's. ``adapter``, ``adapter_rank`` and ``virtual_tokens`` say what is trained in place of
@@ -207,6 +208,8 @@ class Options:
     precision: str = "auto"
     plain: bool = False
     beams: int = 1
+    sample_temperature: float = 0.0
+    top_p: float = 1.0
     engine: str = "own"
     dropout: float | None = None
     label_smoothing: float = 0.0
@@ -284,9 +287,18 @@ def load(name: str = "t2t-mini", *, family: str | None = None, options: Options 
 
 
 def build(place: Place, options: Options) -> Model:
-    """Load the model that `find` found. Raise ``UsageError`` for several beams where no text is written by them."""
+    """Load the model that `find` found. Raise ``UsageError`` for ways of writing that it does not have."""
     if options.beams > 1 and place.family != "seq2seq":
         raise UsageError(f"{place.family} models do not search with beams", where="beams", fix="Leave --beams out.")
+    if options.sample_temperature:
+        if place.family not in ("seq2seq", "causal"):
+            raise UsageError(f"{place.family} models write no text whose tokens could be drawn",
+                             where="sample_temperature", fix="Leave --sample-temperature out.")  # fmt: skip
+        if options.beams > 1 or options.engine != "own":
+            raise UsageError("tokens are drawn neither in beams nor by another engine", where="sample_temperature",
+                             fix="Leave --beams and --engine out.")  # fmt: skip
+    elif options.top_p < 1:
+        raise UsageError("top_p is of tokens that are drawn", where="top_p", fix="Give --sample-temperature 1, too.")
     warm = place.family == "seq2seq" and place.config.get("model_type") == WARM
     module = "t2t.models.warm" if warm else FAMILIES[place.family]
     model: Model = importlib.import_module(module).load(place.folder, place.config, options)

@@ -29,6 +29,7 @@ from t2t.examples import Examples
 from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
 from t2t.models.precision import autocast, dtype_of, set_dropout
+from t2t.models.sampling import Sampler, sampler
 from t2t.template import parse
 from t2t.tokens import Encoded, Tokens, load_tokenizer
 from t2t.tokens import Tally as TextTally
@@ -384,7 +385,7 @@ class Causal(ByStep):
         return tuple(stop for stop in dict.fromkeys(found) if stop.strip(" "))
 
     def write(self, egs: Sequence[Example]) -> list[str]:
-        """Return greedy answers, in the order asked. Rows are sorted by length, so that padding is little."""
+        """Return greedy or drawn answers, in the order asked. Rows are sorted by length, so that padding is little."""
         answers = [""] * len(egs)
         kinds: dict[tuple[int, tuple[str, ...]], list[int]] = {}
         limits = {kind: self.answer_limit(eg) for kind, eg in {_kind(eg): eg for eg in egs}.items()}
@@ -393,7 +394,8 @@ class Causal(ByStep):
         for (limit, stops), where in kinds.items():
             sources = [e.source for e in self.tokens.encode([egs[i] for i in where])]
             for part in self._parts([len(row) for row in sources], [limit] * len(sources)):
-                said = self._write([sources[k] for k in part], limit, stops)
+                drawn = sampler([egs[where[k]] for k in part], self.options, limit=limit)
+                said = self._write([sources[k] for k in part], limit, stops, drawn)
                 for k, (text, finished) in zip(part, said, strict=True):
                     answers[where[k]] = text
                     if not finished:
@@ -401,7 +403,9 @@ class Causal(ByStep):
                         tally.answers_unfinished += 1
         return answers
 
-    def _write(self, sources: Sequence[np.ndarray], limit: int, stops: tuple[str, ...]) -> list[tuple[str, bool]]:
+    def _write(
+        self, sources: Sequence[np.ndarray], limit: int, stops: tuple[str, ...], drawn: Sampler | None
+    ) -> list[tuple[str, bool]]:
         """Return the answer to each input, and whether it had ended at the limit. Rows leave when they end."""
         rows: list[list[int]] = [[] for _ in sources]
         ended = [False] * len(sources)
@@ -409,7 +413,7 @@ class Causal(ByStep):
             cache, mask_BS, logits_BV = self._read(sources)
             going = list(range(len(sources)))
             for step in range(limit):
-                next_B = self._likeliest(logits_BV)
+                next_B = self._next(logits_BV, going, step, drawn)
                 for i, token in zip(going, next_B.tolist(), strict=True):
                     rows[i].append(token)
                     ended[i] = token in self.tokens.ends or self._stopped(rows[i], stops)
@@ -425,9 +429,10 @@ class Causal(ByStep):
                 logits_BV = self._forward(next_B[:, None], mask_BS, cache, keep=1)[:, -1]
         return [(self._answer(row, stops), end) for row, end in zip(rows, ended, strict=True)]
 
-    def _likeliest(self, logits_BV: torch.Tensor) -> torch.Tensor:
-        """Return the likeliest token (B,) of each row, of those that have a name: embeddings are rounded up."""
-        return logits_BV[:, : len(self.tokens.tokenizer)].argmax(-1)
+    def _next(self, logits_BV: torch.Tensor, rows_B: Sequence[int], at: int, drawn: Sampler | None) -> torch.Tensor:
+        """Return the next token (B,) of each row, of those that have a name: embeddings are rounded up."""
+        named_BV = logits_BV[:, : len(self.tokens.tokenizer)]
+        return drawn(named_BV, rows_B, at) if drawn else named_BV.argmax(-1)
 
     def _stopped(self, row: list[int], stops: tuple[str, ...]) -> bool:
         """Whether one of ``stops`` has just been written: a token has a byte at least."""

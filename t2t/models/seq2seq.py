@@ -26,8 +26,9 @@ from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
 from t2t.models.engine import Translator, check
 from t2t.models.precision import autocast, dtype_of, precision, set_dropout
+from t2t.models.sampling import sampler
 from t2t.models.t5 import supports, trains
-from t2t.models.t5.decode import beam, constrained, greedy, prefixes, score, trie
+from t2t.models.t5.decode import beam, constrained, greedy, likeliest, prefixes, score, trie
 from t2t.models.t5.forward import flat_loss
 from t2t.models.t5.inference import Decoder, Packed, fingerprint
 from t2t.models.t5.rows import IGNORED, lay_out
@@ -168,7 +169,7 @@ class Seq2Seq(ByStep):
         return self._fresh(lambda: Translator(self.net, kind, names=names, pad=tokens.pad, end=tokens.eos))
 
     def write(self, egs: Sequence[Example]) -> list[str]:
-        """Return answers, in the order asked: greedy, or the best of ``beams`` where a text is asked for.
+        """Return answers, in the order asked: greedy, drawn, or the best of ``beams`` where a text is asked for.
 
         Rows are sorted by length, so that padding is little.
         """
@@ -197,16 +198,19 @@ class Seq2Seq(ByStep):
             sources = [e.source for e in self.tokens.encode(egs)]
             return packed.write(sources, end=self.tokens.eos, limit=limit, beams=beams)
         source_BS, mask_BS = self._source(egs)
+        drawn = sampler(egs, self.options, limit=limit)
         if packed is None:
             with self._answering():
                 how = self._how(max_new_tokens=limit, num_beams=beams)
-                out_BT = self.net.generate(input_ids=source_BS, attention_mask=mask_BS, generation_config=how)
+                out_BT = self.net.generate(input_ids=source_BS, attention_mask=mask_BS, generation_config=how,
+                                           logits_processor=drawn and drawn.processor())  # fmt: skip
             return out_BT[:, 1:].tolist()
         with torch.inference_mode():
             decoder = Decoder(packed, packed.read(source_BS, mask_BS), beams)
-            search = greedy if beams == 1 else beam
-            names = len(self.tokens.tokenizer)
-            return search(decoder, start=self.start, end=self.tokens.eos, limit=limit, names=names).tolist()
+            how = {"start": self.start, "end": self.tokens.eos, "limit": limit, "names": len(self.tokens.tokenizer)}
+            if beams > 1:
+                return beam(decoder, **how).tolist()
+            return greedy(decoder, **how, pick=drawn or likeliest).tolist()
 
     def _how(self, **own: Any) -> Any:
         """Return how transformers is to write: nothing is taken from the model's own ways."""

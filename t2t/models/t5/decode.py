@@ -13,7 +13,7 @@ Shapes: B inputs, W beams, R rows, V vocabulary, H hidden, N rows filled up, K c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,20 +23,30 @@ from t2t.models.t5.inference import Decoder, Inputs, Packed, Tree
 __all__ = ["Node", "Prefixes", "beam", "constrained", "greedy", "prefixes", "score", "trie"]
 
 LOST = -1.0e9  # the score of what cannot be chosen, as in transformers
+Pick = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
+
 WORTH = 0.75  # rows that have ended are dropped when at most this share is left
 
 
 # -- greedy ------------------------------------------------------------------------------------------------------------
 
 
-def greedy(decoder: Decoder, *, start: int, end: int, limit: int, names: int) -> torch.Tensor:
-    """Return the likeliest tokens (R, limit), filled up with ``end``; ids from ``names`` on are no token's."""
+def likeliest(logits_NV: torch.Tensor, rows_N: torch.Tensor, at: int) -> torch.Tensor:
+    """Return the likeliest token (N,) of each row."""
+    return torch.from_numpy(logits_NV.numpy().argmax(-1))  # torch's takes sixteen times as long
+
+
+def greedy(decoder: Decoder, *, start: int, end: int, limit: int, names: int, pick: Pick = likeliest) -> torch.Tensor:
+    """Return the likeliest tokens (R, limit), filled up with ``end``; ids from ``names`` on are no token's.
+
+    ``pick`` takes others than the likeliest: from logits, the rows they are of, and the place in the answer.
+    """
     out_RT = torch.full((decoder.rows, limit), end)
     rows_R = torch.arange(decoder.rows)
     ids_R = torch.full_like(rows_R, start)
     for at in range(limit):
         logits_NV = decoder.packed.logits(decoder.step(ids_R))[: len(rows_R), :names]
-        ids_R = torch.from_numpy(logits_NV.numpy().argmax(-1))  # torch's takes sixteen times as long
+        ids_R = pick(logits_NV, rows_R, at)
         ended_R = (out_RT[rows_R, :at] == end).any(-1)
         out_RT[rows_R, at] = torch.where(ended_R, end, ids_R)
         (open_R,) = torch.where(~ended_R & (ids_R != end))
