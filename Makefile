@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test learn bench report clean
+.PHONY: help setup demo check test learn bench report docs clean
 
 help:    ## show this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -40,6 +40,13 @@ bench: $(READY)  ## t2t beside the Hugging Face Trainer and generate; CASE=all f
 report: $(READY)  ## print the demo's scores and write its report anew
 	$(RUN)/t2t report runs/demo
 
-clean:   ## remove the environment, caches and runs
-	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+docs: $(VENV)/.docs  ## the documentation as a site that opens from disk: site/index.html
+	$(RUN)/mkdocs build
+
+$(VENV)/.docs: $(READY)
+	$(RUN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c requirements.lock -e ".[docs]"
+	@touch $@
+
+clean:   ## remove the environment, caches, runs and the site
+	rm -rf $(VENV) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

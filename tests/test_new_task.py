@@ -489,7 +489,7 @@ def test_it_imports_no_torch() -> None:
 
 def test_the_page_on_data_of_ones_own_runs_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for name, text in re.findall(r"^```csv (\S+)\n(.*?)^```", page, re.M | re.S):
+    for name, text in re.findall(r"^```csv title=\"(\S+)\"\n(.*?)^```", page, re.M | re.S):
         csv(text, name)
     monkeypatch.setenv("T2T_OFFLINE", "1")
     shown = re.findall(r"^```shell\n(.*?)^```", page, re.M | re.S)
