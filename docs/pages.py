@@ -127,7 +127,7 @@ def _commands() -> str:
     said = ["# Commands", "What `t2t COMMAND --help` says, for every command."]
     for context, name in commands():
         usage = context.command.collect_usage_pieces(context)
-        said += [f"## {name}", _fence(" ".join([name, *usage]), "text"), *_paragraphs(context.command.help or "")]
+        said += [f"## {name}", _fence(" ".join([name, *usage])), *_paragraphs(context.command.help or "")]
         records = [p.get_help_record(context) for p in context.command.get_params(context)]
         options = [(f"`{names}`", _prose(what)) for names, what in filter(None, records) if "--help" not in names]
         said.append(_table(("option", ""), options) if options else "")
@@ -137,10 +137,7 @@ def _commands() -> str:
 def _paragraphs(text: str) -> list[str]:
     """Return the paragraphs of a command's help; an example is a block of its own."""
     found = [" ".join(part.split()) for part in text.split("\n\n")]
-    return [
-        _fence(p.removeprefix("Example: "), "text", "Example") if p.startswith("Example: ") else _prose(p)
-        for p in found
-    ]
+    return [_fence(p.removeprefix("Example: "), "Example") if p.startswith("Example: ") else _prose(p) for p in found]
 
 
 # -- tasks -------------------------------------------------------------------------------------------------------------
@@ -221,7 +218,7 @@ def _example(found: Task) -> list[str]:
     shown = [("input", eg.input), ("target", eg.target)]
     return [
         f"The first row of its sample under `{eg.prompt}`:",
-        *(_fence(_cut(text), "text", what) for what, text in shown),
+        *(_fence(_cut(text), what) for what, text in shown),
     ]
 
 
@@ -229,7 +226,7 @@ def _prompt(prompt: Prompt) -> str:
     """Return a prompt: its wording, its choices and its source, folded."""
     layout = {"intro": prompt.intro, "shot": prompt.shot, "input": prompt.input or "", "cloze": prompt.cloze or ""}
     layout |= {"target": prompt.target, "choices": "\n".join(prompt.choices), "format": prompt.format}
-    parts = [_fence(text, "text", what) for what, text in layout.items() if text]
+    parts = [_fence(text, what) for what, text in layout.items() if text]
     parts.append(f"Source: {_prose(prompt.source)}")
     inside = "\n\n".join(parts).replace("\n", "\n    ")
     return f'??? quote "{prompt.name} · {prompt.hash}"\n\n    {inside}'
@@ -309,10 +306,11 @@ def _codes(names: Any) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _fence(text: str, kind: str, title: str = "") -> str:
-    """Return a block of text as it is, whatever stands in it."""
+def _fence(text: str, title: str = "") -> str:
+    """Return a block of text as it is, whatever stands in it; its long lines are wrapped."""
     marks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{marks}{kind}" + (f' title="{title}"' if title else "") + f"\n{text}\n{marks}"
+    titled = f' title="{title}"' if title else ""
+    return f"{marks} {{ .text .wrap{titled} }}\n{text}\n{marks}"
 
 
 def _anchor(heading: str) -> str:
