@@ -55,9 +55,13 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Lead the links of a written page to the pages of README's kin."""
-    written = page.file.generated_by is None
-    return linked(markdown, f"docs/{page.file.src_uri}") if written else markdown
+    """Lead the links of a written page to the pages of README's kin; take the escape from bars in code in tables.
+
+    GitHub's tables need that escape, Python-Markdown's show it.
+    """
+    text = linked(markdown, f"docs/{page.file.src_uri}") if page.file.generated_by is None else markdown
+    bare = re.compile(r"`[^`\n]+`")
+    return re.sub(r"^\|.*", lambda row: bare.sub(lambda code: code[0].replace("\\|", "|"), row[0]), text, flags=re.M)
 
 
 # -- what there is -----------------------------------------------------------------------------------------------------
@@ -128,7 +132,8 @@ def _commands() -> str:
     for context, name in commands():
         usage = context.command.collect_usage_pieces(context)
         said += [f"## {name}", _fence(" ".join([name, *usage])), *_paragraphs(context.command.help or "")]
-        records = [p.get_help_record(context) for p in context.command.get_params(context)]
+        given = [p for p in context.command.get_params(context) if isinstance(p, click.Option)]
+        records = [option.get_help_record(context) for option in given]
         options = [(f"`{names}`", _prose(what)) for names, what in filter(None, records) if "--help" not in names]
         said.append(_table(("option", ""), options) if options else "")
     return _joined(said)
