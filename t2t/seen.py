@@ -45,12 +45,13 @@ class Seen:
         self._every = set().union(*self._rows.values())
 
     def add(self, name: str, egs: Sequence[Example], labels: Sequence[str] = ()) -> None:
-        """Note some training rows of a task, and their answers where these are choices (``labels``)."""
+        """Note some training rows of a task, and their answers where these are choices (``labels``) and known."""
         self._found |= self._every.intersection(map(_said, egs))
-        if labels:
+        known = [eg.gold for eg in egs if eg.gold is not None] if labels else []
+        if known:
             counts = self.labels.setdefault(name, dict.fromkeys(labels, 0))
-            for eg in egs:
-                counts[labels[eg.gold]] += 1
+            for gold in known:
+                counts[labels[gold]] += 1
 
     def note(self) -> str:
         """Return a line on the rows to score that are training rows too; empty where there are none."""

@@ -321,12 +321,12 @@ def _noted(toys: Path, folder: Path, **settings: Any) -> list[str]:
     )
     source = put(folder, train=trained, validation=[*scored, *trained[:3]])
     done = train(config(folder / "run", task=("toy/vowel",), source=source, **settings))
-    return [note for note in done.notes if note.startswith("leaked")]
+    return [note for note in done.notes if note.startswith("rows to score that are training rows")]
 
 
 def test_a_run_notes_how_many_rows_that_are_scored_were_trained_on(toys: Path, tmp_path: Path) -> None:
     assert _noted(toys, tmp_path, model="baseline:majority") == [
-        "leaked rows, scored and trained on with the same text: toy/vowel 3 of 14"
+        "rows to score that are training rows too: toy/vowel: 3 of 14"
     ]
 
 

@@ -6,7 +6,7 @@ from t2t.seen import Seen
 from t2t.types import Example, Piece
 
 
-def eg(uid: str, *texts: str, prompt: str = "say: ", gold: int = 0) -> Example:
+def eg(uid: str, *texts: str, prompt: str = "say: ", gold: int | None = 0) -> Example:
     pieces = [part for text in texts for part in (Piece(prompt), Piece(text, "column"))]
     return Example(uid, uid.split(":")[0], "p", tuple(pieces), "no", choices=("no", "yes"), gold=gold)
 
@@ -23,4 +23,6 @@ def test_labels_that_no_row_has_count_nothing() -> None:
     for gold in (1, 1, 0):
         seen.add("a/b", [eg("a/b:train:0", "x", gold=gold)], ("no", "yes", "perhaps"))
     seen.add("a/text", [eg("a/text:train:0", "x")])
+    for name in ("a/b", "a/c"):  # rows without labels, as a teacher gives scores for
+        seen.add(name, [eg(f"{name}:train:1", "x", gold=None)], ("no", "yes", "perhaps"))
     assert seen.labels == {"a/b": {"no": 1, "yes": 2, "perhaps": 0}} and seen.leaked() == {}
