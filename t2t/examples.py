@@ -32,6 +32,8 @@ from t2t.types import Example, Piece, Prompt, Task
 
 __all__ = ["Examples"]
 
+MOST_CHARACTERS = 1 << 22  # of an input and its target: encoding takes some 160 bytes of memory for each
+
 
 @dataclass
 class _Layout:
@@ -99,7 +101,7 @@ class Examples(Sequence[Example]):
         stated = getattr(rows, "class_names", {})
         tags = {name: column.names for name, column in task.columns.items() if column.kind == "tags"}
         self._names = {name: named for name, names in tags.items() if (named := names or stated.get(name))}
-        self._where: Callable[[int], str] = getattr(rows, "where", lambda i: f"row {i + 1}")
+        self._where: Callable[[int], str] = getattr(rows, "where", lambda i: f"{task.name} {split} row {i + 1}")
         self._taken = self._take()
         if not len(self._taken):
             raise DataError(f"none of the {len(rows)} rows of {split} is taken", where=task.name,
@@ -234,6 +236,9 @@ class Examples(Sequence[Example]):
         pieces = layout.input.render(row, choices=choices, where=where)
         if not any(piece.text.strip() for piece in pieces):
             raise DataError("the input is empty", where=where, fix="Mend or drop the row.", code="P02")
+        if (length := sum(len(piece.text) for piece in pieces) + len(target)) > MOST_CHARACTERS:
+            raise DataError(f"the example has {length:,} characters, the limit is {MOST_CHARACTERS:,}", where=where,
+                            fix="Split or drop the row.", code="D17")  # fmt: skip
         return Example(
             uid=uid,
             task=task.name,
@@ -249,6 +254,7 @@ class Examples(Sequence[Example]):
             group=json.dumps([row.get(column) for column in task.group], default=str) if task.group else "",
             row="" if self.split == "train" else _digest(row),  # rows to train on are rendered often, and not compared
             taught=self._taught[place] if self._taught else (),
+            file=where,
         )
 
     def said(self, place: int) -> str:

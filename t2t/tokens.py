@@ -84,10 +84,20 @@ def load_tokenizer(folder: str, **kwargs: Any) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **kwargs)
     except Exception as error:
-        raise ModelError(f"no usable tokenizer: {visible(error)}", where=str(folder), code="M05") from None
+        raise ModelError(
+            f"no usable tokenizer: {visible(error)}",
+            where=str(folder),
+            fix="Put the tokenizer's files there.",
+            code="M05",
+        ) from None
     # Without its files transformers makes some tokenizers up, with their special tokens and hardly a piece besides.
     if len(tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens)) < 10:
-        raise ModelError("no usable tokenizer: it has no vocabulary", where=str(folder), code="M05")
+        raise ModelError(
+            "no usable tokenizer: it has no vocabulary",
+            where=str(folder),
+            fix="Put the tokenizer's files there.",
+            code="M05",
+        )
     return tokenizer
 
 
@@ -112,7 +122,7 @@ class Tokens:
         if self.pad is None or self.eos is None:
             raise ModelError(
                 "the tokenizer has no padding or no end-of-sequence token", where=str(tokenizer.name_or_path),
-                code="M05",
+                fix="Name them in tokenizer_config.json.", code="M05",
             )  # fmt: skip
         self._control = set(tokenizer.all_special_ids) - {self.unk}
         frame = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.cls_token_id)
@@ -188,7 +198,7 @@ class Tokens:
         if not cut:
             raise DataError(
                 f"the target has {len(ids)} tokens, the limit is {self.max_target}",
-                where=eg.uid, code="D13",
+                where=eg.where, code="D13",
                 fix="Raise --max-target, or allow it with --long-targets cut (counted in the report).",
             )  # fmt: skip
         tally.targets_cut += 1
@@ -302,7 +312,7 @@ class Tokens:
                 return tuple(pieces)
             budget -= over
         raise DataError(
-            f"the wording alone is over the limit of {self.max_input} tokens", where=eg.uid, fix="Raise --max-input."
+            f"the wording alone is over the limit of {self.max_input} tokens", where=eg.where, fix="Raise --max-input."
         )
 
     def count(self, pieces: Sequence[Piece], sentinels: bool = False) -> int:

@@ -143,7 +143,7 @@ class Example:
     ``spans`` whether the tags make spans; ``group`` names the question that the row belongs to; ``taught`` are a
     teacher's scores of the choices in nats, where these are to be learned; ``row`` is a digest of the row's columns,
     the same under every prompt and from every copy of the data. ``visit`` is the step at which it is drawn, where what
-    is learned of it is drawn anew (`t2t.stretches`).
+    is learned of it is drawn anew (`t2t.stretches`). ``file`` is the file and the row in it, where it has one.
     """
 
     uid: str
@@ -161,6 +161,12 @@ class Example:
     taught: tuple[float, ...] = ()
     row: str = ""
     visit: int = 0
+    file: str = field(default="", compare=False)
+
+    @property
+    def where(self) -> str:
+        """The place that an error names."""
+        return self.file or self.uid
 
     @property
     def sentinels(self) -> bool:

@@ -135,7 +135,7 @@ def test_tags_are_written_by_the_form_and_kept_as_gold(tmp_path: Path) -> None:
 
 def test_rows_without_places_are_named_by_number(tmp_path: Path) -> None:
     egs = Examples(make(tmp_path, CHOICE), [*MOODS, {"text": "a", "label": 2}], split="train")
-    with pytest.raises(DataError, match='^row 6 field "label"'):
+    with pytest.raises(DataError, match='^own/mood train row 6 field "label"'):
         egs[5]
 
 

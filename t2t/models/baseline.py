@@ -705,7 +705,7 @@ def _order(learned: Learned, eg: Example) -> list[int]:
     if known and set(known) == set(eg.choices):
         return [known.index(choice) for choice in eg.choices]
     if known and len(known) != len(eg.choices):
-        raise UsageError(f"{len(eg.choices)} choices, {len(known)} were learned", where=eg.uid,
+        raise UsageError(f"{len(eg.choices)} choices, {len(known)} were learned", where=eg.where,
                          fix="Use the prompt that was trained on.")  # fmt: skip
     return list(range(len(eg.choices)))
 

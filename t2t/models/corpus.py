@@ -150,7 +150,7 @@ class Corpus:
         fewest = 2 if self.objective in PAIRS else 1
         if len(document.ids) < fewest:
             raise DataError(f"the text has {len(document.ids)} tokens, the objective {self.objective} needs {fewest}",
-                            where=eg.uid, fix="Drop the row.", code="P02")  # fmt: skip
+                            where=eg.where, fix="Drop the row.", code="P02")  # fmt: skip
         return min(len(document.ids), self._room)
 
     def _units(self, length: int) -> int:

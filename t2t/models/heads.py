@@ -243,7 +243,7 @@ def gold(purpose: Purpose, egs: Sequence[Example], width: int) -> torch.Tensor:
     for row_W, eg in zip(gold_NW, egs, strict=True):
         said = strict(eg.gold) if eg.spans else eg.gold
         if odd := set(said) - at.keys():
-            raise DataError(f"the head does not know {', '.join(sorted(odd))}", where=eg.uid, code="D03")
+            raise DataError(f"the head does not know {', '.join(sorted(odd))}", where=eg.where, code="D03")
         row_W[: len(said)] = [at[tag] for tag in said[:width]]
     return torch.from_numpy(gold_NW)
 
@@ -260,7 +260,7 @@ def decimal(value: float, eg: Example) -> str:
     '0.9996'
     """
     if not math.isfinite(value):
-        raise NonFiniteError("the model's answer is not a finite number", where=eg.uid, code="K10")
+        raise NonFiniteError("the model's answer is not a finite number", where=eg.where, code="K10")
     low, high = eg.range or (-math.inf, math.inf)
     said = (f"{min(max(value, low), high):.{places}f}" for places in range(3, 325))
     return next(text for text in said if low <= float(text) <= high)

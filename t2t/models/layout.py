@@ -205,7 +205,7 @@ class EncoderTokens(Tokens):
         choices = self.ids(eg.choices)
         room = self.max_input - self._pair.size - max(map(len, choices))
         if room < 1:
-            raise DataError(f"a choice alone is over the limit of {self.max_input} tokens", where=eg.uid,
+            raise DataError(f"a choice alone is over the limit of {self.max_input} tokens", where=eg.where,
                             fix="Raise --max-input.")  # fmt: skip
         ids = self._whole(eg, room) if text is None else self._cut(eg, self.ids([text]), room)[0]
         return _laid([self._pair.around([ids, choice]) for choice in choices])

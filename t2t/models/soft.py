@@ -45,6 +45,8 @@ def taught(egs: Sequence[Example], order: Sequence[Sequence[int]]) -> torch.Tens
     taught_NC = torch.full((len(egs), max(map(len, order))), -torch.inf)
     for row_C, eg, places in zip(taught_NC, egs, order, strict=True):
         if len(eg.taught) != len(eg.choices):
-            raise DataError(f"a teacher scored {len(eg.taught)} of {len(eg.choices)} choices", where=eg.uid, code="D05")
+            raise DataError(
+                f"a teacher scored {len(eg.taught)} of {len(eg.choices)} choices", where=eg.where, code="D05"
+            )
         row_C[list(places)] = torch.tensor(eg.taught)
     return taught_NC
