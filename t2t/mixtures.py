@@ -267,7 +267,9 @@ def mixture(mix_: Mix, counts: Mapping[str, int]) -> Mixture:
         if name not in mix_.without:
             total.setdefault(name, 0.0)
     if not any(total.values()):
-        raise UsageError(f"no task of the mix {mix_.name} has a rate above 0", code="C05")
+        raise UsageError(
+            f"no task of the mix {mix_.name} has a rate above 0", where=mix_.file, fix="Give one a rate.", code="C05"
+        )
     return Mixture(mix_.name, total, mix_.source)
 
 

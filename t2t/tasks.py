@@ -438,7 +438,7 @@ def _choices(doc: Document, path: tuple[str, ...], raw: Mapping[str, Any], task:
     if any(c != c.strip() for c in choices):
         raise UsageError("a choice begins or ends with white space", where=where, code="P04")
     if len(set(choices)) != len(choices):
-        raise UsageError("two choices are the same text", where=where, code="P03")
+        raise UsageError("two choices are the same text", where=where, fix="Give each a text of its own.", code="P03")
     if task.answer == "choice" and len(choices) < 2:
         raise UsageError("a choice task needs at least two choices", where=where, code="P03")
     if "f1" in task.metrics and len(choices) != 2:

@@ -56,7 +56,9 @@ def load_body(path: Path, options: Options) -> tuple[Any, list[str], bool]:
                 dtype=torch.float32,
             )  # fmt: skip
     except Exception as error:  # transformers and safetensors raise many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+        raise ModelError(
+            f"cannot be loaded: {visible(error)}", where=str(path), fix="Get its files again.", code="M01"
+        ) from None
     return body, check_tensors(body, info, str(path)), False
 
 

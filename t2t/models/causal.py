@@ -611,10 +611,17 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Causal:
     except ModelError:
         raise
     except Exception as error:  # transformers and safetensors raise many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=origin, code="M01") from None
+        raise ModelError(
+            f"cannot be loaded: {visible(error)}", where=origin, fix="Get its files again.", code="M01"
+        ) from None
     rows = net.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
-        raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder, code="M05")
+        raise ModelError(
+            f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows",
+            where=folder,
+            fix="Give a tokenizer and weights that belong together.",
+            code="M05",
+        )
     if options.dropout is not None:
         set_dropout(net, options.dropout)
     return Causal(net, tokens, options, origin, fresh=fresh, tuned=_was_tuned(path))

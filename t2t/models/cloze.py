@@ -413,7 +413,12 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Cloze:
         raise ModelError("the tokenizer has no mask token", where=folder, fix="Use a masked language model.",
                          code="M05")  # fmt: skip
     if len(tokenizer) > (rows := lm.get_input_embeddings().num_embeddings):
-        raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder, code="M05")
+        raise ModelError(
+            f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows",
+            where=folder,
+            fix="Give a tokenizer and weights that belong together.",
+            code="M05",
+        )
     limit = positions(lm.base_model)
     if limit < options.max_input:
         notes.append(f"inputs of at most {limit} tokens")
@@ -446,7 +451,9 @@ def _load_lm(path: Path, options: Options) -> tuple[Any, list[str], bool]:
                 dtype=torch.float32,
             )  # fmt: skip
     except Exception as error:  # transformers and safetensors raise many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+        raise ModelError(
+            f"cannot be loaded: {visible(error)}", where=str(path), fix="Get its files again.", code="M01"
+        ) from None
     return lm, _check_weights(lm, info, str(path)), False
 
 

@@ -509,7 +509,12 @@ def opened(folder: str, options: Options) -> Opened:
     body, notes, fresh = load_body(path, options)
     tokenizer = load_tokenizer(folder, local_files_only=True)
     if len(tokenizer) > (rows := body.get_input_embeddings().num_embeddings):
-        raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder, code="M05")
+        raise ModelError(
+            f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows",
+            where=folder,
+            fix="Give a tokenizer and weights that belong together.",
+            code="M05",
+        )
     limit = positions(body)
     if limit < options.max_input:
         notes.append(f"inputs of at most {limit} tokens")

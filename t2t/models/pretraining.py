@@ -280,7 +280,9 @@ def _shape(path: Path) -> Any:
     try:
         return AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
     except Exception as error:  # transformers raises many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+        raise ModelError(
+            f"cannot be loaded: {visible(error)}", where=str(path), fix="Get its files again.", code="M01"
+        ) from None
 
 
 def _weights(auto: Any, path: Path, shape: Any, options: Options) -> tuple[Any, list[str], bool]:
@@ -299,7 +301,9 @@ def _weights(auto: Any, path: Path, shape: Any, options: Options) -> tuple[Any, 
                 dtype=torch.float32,
             )  # fmt: skip
     except Exception as error:  # transformers and safetensors raise many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+        raise ModelError(
+            f"cannot be loaded: {visible(error)}", where=str(path), fix="Get its files again.", code="M01"
+        ) from None
     return lm, _notes(lm, info, str(path)), False
 
 

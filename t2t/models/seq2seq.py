@@ -436,7 +436,9 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
     except ModelError:
         raise
     except Exception as error:  # transformers and safetensors raise many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=folder, code="M01") from None
+        raise ModelError(
+            f"cannot be loaded: {visible(error)}", where=folder, fix="Get its files again.", code="M01"
+        ) from None
     check_vocabulary(net, tokens, folder)
     if options.dropout is not None:
         set_dropout(net, options.dropout)
@@ -458,6 +460,16 @@ def check_vocabulary(net: Any, tokens: Tokens, folder: str) -> None:
     """Refuse a tokenizer with ids the embedding does not have, and a config without a start token."""
     rows, ids = net.get_input_embeddings().num_embeddings, len(tokens.tokenizer)
     if ids > rows:
-        raise ModelError(f"the tokenizer has {ids} ids, the embedding {rows} rows", where=folder, code="M05")
+        raise ModelError(
+            f"the tokenizer has {ids} ids, the embedding {rows} rows",
+            where=folder,
+            fix="Give a tokenizer and weights that belong together.",
+            code="M05",
+        )
     if net.config.decoder_start_token_id is None:
-        raise ModelError("config.json has no decoder_start_token_id", where=folder, code="M05")
+        raise ModelError(
+            "config.json has no decoder_start_token_id",
+            where=folder,
+            fix="Give it one, for T5 that of padding.",
+            code="M05",
+        )

@@ -244,7 +244,9 @@ def _saved(path: Path, tokens: WarmTokens, options: Options) -> Warm:
                 dtype=torch.float32,
             )  # fmt: skip
     except Exception as error:  # transformers and safetensors raise many kinds
-        raise ModelError(f"cannot be loaded: {visible(error)}", where=str(path), code="M01") from None
+        raise ModelError(
+            f"cannot be loaded: {visible(error)}", where=str(path), fix="Get its files again.", code="M01"
+        ) from None
     unused = {key for key in info["missing_keys"] if key.startswith("encoder.pooler.")}
     check_tensors({**info, "missing_keys": info["missing_keys"] - unused}, str(path))
     if options.share not in ("off", share):
