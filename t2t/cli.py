@@ -119,7 +119,7 @@ def evaluate(obj: Any, /, model: str, given: tuple[str, ...], as_json: bool, **o
     options["task"] = options.pop("task_")
     options["eval_limit"] = options.pop("limit")
     options["corpus"] = list(options["corpus"]) or None
-    settings = joined_settings(options, None, given)
+    settings, _ = joined_settings(options, None, given)
     odd = [name for name in ("objective", "noise_density", "mean_span", "column") if name in settings]
     if odd and not settings.get("corpus"):
         raise UsageError(f"tasks have no {', '.join(odd)}", fix="Say which text: --corpus CORPUS.", code="C01")

@@ -82,19 +82,22 @@ def config_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def joined_settings(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
-    """Join a configuration file, ``--set`` and options; the later ones win."""
+def joined_settings(
+    options: dict[str, Any], config_file: str | None, given: tuple[str, ...]
+) -> tuple[dict[str, Any], Callable[[str], str]]:
+    """Join a configuration file, ``--set`` and options; the later ones win.
+
+    Return the settings, and what says where in the file one stands (nowhere: empty).
+    """
     from t2t import strict_yaml
     from t2t.config import parse_setting
 
-    settings: dict[str, Any] = {}
-    if config_file:
-        document = strict_yaml.read(Path(config_file))
-        if not isinstance(document.data, dict):
-            raise UsageError("expected settings by name", where=config_file, code="C01")
-        settings |= document.data
-    for text in given:
-        key, value = parse_setting(text)
-        settings[key] = value
-    settings |= {name: value for name, value in options.items() if value is not None}
-    return settings
+    document = strict_yaml.read(Path(config_file)) if config_file else strict_yaml.Document({}, "", {})
+    if not isinstance(document.data, dict):
+        raise UsageError("expected settings by name", where=document.file, code="C01")
+    typed = dict(map(parse_setting, given)) | {name: value for name, value in options.items() if value is not None}
+
+    def place(name: str) -> str:
+        return "" if name in typed else document.where(name)
+
+    return document.data | typed, place

@@ -6,7 +6,7 @@ Floor 7.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +26,16 @@ __all__ = ["distill_", "pet", "pretrain", "resume", "train"]
 DEFAULT_CORPUS = "corpora/wiki_en"
 
 
-def _training(options: dict[str, Any], config_file: str | None, given: tuple[str, ...]) -> dict[str, Any]:
-    """Return the settings of a run that trains; one epoch unless they say for how long."""
-    settings = joined_settings(options, config_file, given)
+def _training(
+    options: dict[str, Any], config_file: str | None, given: tuple[str, ...]
+) -> tuple[dict[str, Any], Callable[[str], str]]:
+    """Return the settings of a run that trains, and where each stands; one epoch unless they say for how long."""
+    settings, place = joined_settings(options, config_file, given)
     if not any(settings.get(k) for k in ("mix", "task")):
         raise UsageError("say what to train on: --mix NAME or --task NAME[,NAME]", fix="See `t2t ls mixes`.")
     if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
         settings["epochs"] = 1.0
-    return settings
+    return settings, place
 
 
 @click.command()
@@ -58,14 +60,14 @@ def train(
 
     models = options.pop("model")
     options["model"] = models[0] if len(models) == 1 else None
-    settings = _training(options, config_file, given)
+    settings, place = _training(options, config_file, given)
     families = [name.strip() for name in str(settings.get("family") or "").split(",") if name.strip()]
     if len(models) > 1 or len(families) > 1:
         if push_to:
             raise UsageError("one run is pushed at a time", fix="Leave out --push-to-hub; then `t2t push` the best.")
         _train_line_up(obj, models or [settings.get("model", "t2t-mini")], families, settings, dry_run)
         return
-    _start(obj, from_mapping(settings, where=config_file or ""), dry_run, push_to=push_to)
+    _start(obj, from_mapping(settings, place=place), dry_run, push_to=push_to)
 
 
 def _start(obj: Any, config: Config, dry_run: bool, *, push_to: str | None, work: bool = False) -> None:
@@ -178,14 +180,14 @@ def pretrain(
     if len(models) > 1:
         raise UsageError("one model is pretrained at a time", fix="Give one --model.")
     options |= {"model": models[0] if models else None, "corpus": list(options["corpus"]) or None}
-    settings = joined_settings(options, config_file, given)
+    settings, place = joined_settings(options, config_file, given)
     if settings.get("objective") in ENCODER_OBJECTIVES:
         settings = _of_encoder(settings)
     elif not settings.get("corpus"):
         settings["corpus"] = [DEFAULT_CORPUS]
     if not any(settings.get(k) for k in ("steps", "epochs", "minutes")):
         settings["epochs"] = 1.0
-    _start(obj, from_mapping(settings, where=config_file or ""), dry_run, push_to=push_to, work=True)
+    _start(obj, from_mapping(settings, place=place), dry_run, push_to=push_to, work=True)
 
 
 def _of_encoder(settings: dict[str, Any]) -> dict[str, Any]:
@@ -220,9 +222,9 @@ def distill_(
 
     if options["model"]:
         raise UsageError("the model that is trained is the student", fix="Leave --model out.")
-    settings = _training({**options, "model": student}, config_file, given)
+    settings, place = _training({**options, "model": student}, config_file, given)
     _check_push(push_to)
-    report = distill(teacher, from_mapping(settings, where=config_file or ""), watch=obj["screen"])
+    report = distill(teacher, from_mapping(settings, place=place), watch=obj["screen"])
     show_run(obj, Path(report.folder), push_to=push_to)
 
 
