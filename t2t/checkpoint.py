@@ -218,8 +218,9 @@ def verify(path: Path) -> None:
         sums = manifest["sha256"]
         if manifest["format"] != FORMAT:
             raise CheckpointError(
-                f"written in format {manifest['format']}, this version reads {FORMAT}", where=str(path), code="M07"
-            )
+                f"written in format {visible(manifest['format'])}, this version reads {FORMAT}", where=str(path),
+                fix="Resume it with the version that wrote it: env.json of the run names it.", code="M07",
+            )  # fmt: skip
         if text != _json(manifest) or not {"weights.safetensors", "state.json"} <= sums.keys():
             raise CheckpointError("not as it was written", where=str(path / "manifest.json"), code="K05")
         for name, wanted in sums.items():
@@ -259,9 +260,12 @@ def load(
     raw.pop("format")
     saved = raw.pop("fingerprint")
     for key, value in (fingerprint or {}).items():
-        if saved.get(key) != value:
+        if (was := saved.get(key)) != value:
+            both = was | value if isinstance(was, dict) and isinstance(value, dict) else {}
+            names = ", ".join(name for name in sorted(both) if was.get(name) != value.get(name))
             raise CheckpointError(
-                f"{key} has changed since the checkpoint was written", where=str(path), code="D18",
+                f"{key} has changed since the checkpoint was written{f' ({visible(names)})' if names else ''}",
+                where=str(path), code="D18",
                 fix="Restore it, or start a new run.",
             )  # fmt: skip
     own = dict([*net.named_parameters(), *net.named_buffers()])

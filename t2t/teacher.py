@@ -146,7 +146,7 @@ def taught(found: Sets, config: Config, folder: Path, model: Model) -> Sets:
         said = _read(folder, name)
         if [one.uid for one in said] != [eg.uid for eg in egs.under(egs.prompts[0])]:
             raise CheckpointError("the teacher answered other rows", where=str(_file(folder, name)),
-                                  fix="Give the same --source, or distil anew.", code="K07")  # fmt: skip
+                                  fix="Give the same --source, or distil anew.", code="D18")  # fmt: skip
         train[name], note = _put(egs, said, softly=model.soft)
         of = ", ".join(f"{metric} {value:g}" for metric, value in about["tasks"][name]["scores"].items())
         notes.append(f"{name}: taught by {about['teacher']} ({of} on these rows): {note}")

@@ -14,6 +14,7 @@ import math
 import signal
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from t2t.checkpoint import State
 from t2t.config import CHANGEABLE, Config
 from t2t.errors import CheckpointError, NonFiniteError, Stopped, UsageError
 from t2t.mixtures import Stream
-from t2t.models import Model, adapters
+from t2t.models import Model, adapters, sums
 from t2t.models.held_out import HeldOut, measure
 from t2t.models.precision import said
 from t2t.objectives import OBJECTIVES
@@ -197,7 +198,7 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
         run = prepare(config, folder, accelerator, watch=watch)
         if run.model.fits and runs.read_json(folder / "env.json").get("data") != run.sets.fingerprint:
             raise CheckpointError("the training data are not what they were", where=str(folder),
-                                  fix="Give the same --source, or train anew.", code="K07")  # fmt: skip
+                                  fix="Give the same --source, or train anew.", code="D18")  # fmt: skip
         if run.main:
             checkpoint.remove_stale(run.checkpoints)
         for path, error in checkpoint.latest(run.checkpoints):
@@ -208,6 +209,8 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
                 if run.main and run.state.best_step is not None:  # a kill may have come between the two
                     checkpoint.set_best(run.checkpoints, run.state.best_step)
                 run.watch.notice(f"resuming {folder} at step {run.state.step}")
+            elif error.code == "M07":  # sound, and not to be written over
+                raise error
             else:
                 run.notes.append(f"checkpoint left out: {error}")
                 run.watch.notice(run.notes[-1])
@@ -328,6 +331,7 @@ def check(model: Model, found: Sets, config: Config) -> list[str]:
             some = [alone[i].target for i in range(0, len(alone), max(1, len(alone) // 500))]
             warnings += model.tokens.audit(egs.task.name, prompt, sorted(set(some)))
     for egs in found.score.values():
+        deque(egs, maxlen=0)  # renders every row: one that is not as it should be ends no evaluation half-way
         check_limit(model, egs)
     if config.schedule != "auto":
         rate(config.schedule, step=1, progress=0.0, warmup=config.warmup_steps or 0)
@@ -741,6 +745,7 @@ def _save_model(run: Run) -> None:
     """Write model/. Raise ``DiskError``."""
     try:
         run.model.save(run.folder / "model")
+        sums.write(run.folder / "model")
         runs.write_prompts(run.folder / "model", run.sets.prompts)
     except (OSError, SafetensorError) as error:
         raise checkpoint.as_disk_error(error, run.folder / "model") from None

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from t2t.errors import ModelError, UsageError, did_you_mean, visible
+from t2t.models import sums
 from t2t.paths import models_folder
 from t2t.types import Batch, Example
 
@@ -389,6 +390,13 @@ def family_of(config: dict[str, Any], where: object = "") -> str:
 
 
 def _folder(name: str) -> Path:
+    """Return the directory of a model, its weights compared with their sums where it has some."""
+    folder = _found(name)
+    sums.check(folder)
+    return folder
+
+
+def _found(name: str) -> Path:
     """Return the directory of a model: bundled, local, a run's best model, or fetched from the hub into its cache."""
     if name in bundled_models():
         return models_folder() / name
@@ -420,7 +428,9 @@ def _config(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelError("no config.json", where=str(folder), fix="Give a Hugging Face model directory.") from None
     except (OSError, ValueError) as error:
-        raise ModelError(f"not readable as JSON: {visible(error)}", where=str(path), code="M01") from None
+        raise ModelError(
+            f"not readable as JSON: {visible(error)}", where=str(path), fix="Get it again.", code="M01"
+        ) from None
     if not isinstance(config, dict):
         raise ModelError("expected an object", where=str(path), code="M01")
     code = [p.name for p in folder.glob("*.py")]
