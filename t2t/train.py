@@ -331,7 +331,8 @@ def check(model: Model, found: Sets, config: Config) -> list[str]:
             some = [alone[i].target for i in range(0, len(alone), max(1, len(alone) // 500))]
             warnings += model.tokens.audit(egs.task.name, prompt, sorted(set(some)))
     for egs in found.score.values():
-        deque(egs, maxlen=0)  # renders every row: one that is not as it should be ends no evaluation half-way
+        if egs.shots:  # without them `Seen` renders every row: none that is wrong may end an evaluation half-way
+            deque(egs, maxlen=0)
         check_limit(model, egs)
     if config.schedule != "auto":
         rate(config.schedule, step=1, progress=0.0, warmup=config.warmup_steps or 0)

@@ -112,6 +112,12 @@ def label(value: Any) -> Make:
     return rows("rows.jsonl", [GOOD, {**GOOD, "label": value}])
 
 
+def scored(*more: str) -> Make:
+    """Score more rows than an audit looks at, one of which is wrong."""
+    made = rows("scored.jsonl", [GOOD, {**GOOD, "label": 7}, *[GOOD] * 1200], split="validation")
+    return lambda model: (*made(model), *more)
+
+
 TASK = """task: mine/mood
 title: Mood
 answer: choice
@@ -232,8 +238,9 @@ FAULTS = [
           ('rows.jsonl:2 field "label": -1 is a hidden test label: this split can be predicted, not trained on',)),
     Fault("D03", "maybe", label("maybe"), 3,
           ('rows.jsonl:2 field "label": "maybe" is not one of negative | positive', "Mend the row.")),
-    Fault("D03", "in a row that is scored", rows("scored.jsonl", [GOOD, {**GOOD, "label": 7}, *[GOOD] * 1200],
-                                                 split="validation"), 3,
+    Fault("D03", "in a row that is scored", scored(), 3,
+          ('scored.jsonl:2 field "label": 7 is not a class', "Mend the row.")),
+    Fault("D03", "in a row that is scored after shots", scored("--set", "shots=1"), 3,
           ('scored.jsonl:2 field "label": 7 is not a class', "Mend the row.")),
     Fault("D04", "no byte", rows("rows.jsonl", b""), 3, ("rows.jsonl:1: the file is empty", "Give a file with rows.")),
     Fault("D04", "a header alone", rows("rows.csv", b"sentence,label\n"), 3,
