@@ -86,19 +86,18 @@ def typed(*words: str) -> Make:
     return lambda model: ("train", "--task", "glue/sst2", "--source", "sample", *words)
 
 
-def rows(name: str, data: bytes | Sequence[Any], of: str = "glue/sst2", split: str = "train") -> Make:
-    """Train on, or score, a file of these bytes, or of these rows as JSON lines."""
+def rows(name: str, data: bytes | Sequence[Any], of: str = "glue/sst2", beside: Sequence[Any] = ()) -> Make:
+    """Train on a file of these bytes, or of these rows as JSON lines; with rows ``beside`` train on them and score it."""
 
     def make(model: Path) -> Sequence[str]:
         if isinstance(data, bytes):
             Path(name).write_bytes(data)
         else:
             write_rows(Path(name), data)
-        source = f"{split}={name}"
-        if split != "train":
-            write_rows(Path("good.jsonl"), data[:1])  # type: ignore[arg-type]
-            source += ",train=good.jsonl"
-        return ("train", "--task", of, "--source", source)
+        if not beside:
+            return ("train", "--task", of, "--source", f"train={name}")
+        write_rows(Path("beside.jsonl"), beside)
+        return ("train", "--task", of, "--source", f"train=beside.jsonl,validation={name}")
 
     return make
 
@@ -114,7 +113,8 @@ def label(value: Any) -> Make:
 
 def scored(*more: str) -> Make:
     """Score more rows than an audit looks at, one of which is wrong."""
-    made = rows("scored.jsonl", [GOOD, {**GOOD, "label": 7}, *[GOOD] * 1200], split="validation")
+    beside = [{"sentence": said, "label": 0} for said in ("Dull.", "Two hours too long.", "Nobody laughed.")]
+    made = rows("scored.jsonl", [GOOD, {**GOOD, "label": 7}, *[GOOD] * 1200], beside=beside)
     return lambda model: (*made(model), *more)
 
 
@@ -263,7 +263,7 @@ FAULTS = [
           ("rows.csv:3: holds a NUL character", "Save the file as UTF-8 text.")),
     Fault("D13", "", rows("rows.jsonl", [COPY, LONG], "toy/copy"), 3,
           ("rows.jsonl:2: the target has 42 tokens, the limit is 24", "Raise --max-target")),
-    Fault("D14", "", rows("scored.jsonl", [COPY, COPY, LONG, COPY], "toy/copy", "validation"), 2,
+    Fault("D14", "", rows("scored.jsonl", [COPY, COPY, LONG, COPY], "toy/copy", [COPY]), 2,
           ("toy/copy: answers may have 24 tokens, the longest reference has 42: 25.0 % cannot be answered right",
            "Give --max-target 42.")),
     Fault("D15", "half a character", line(b'{"sentence": "a\\ud83d", "label": 1}\n'), 3,
