@@ -87,7 +87,7 @@ def typed(*words: str) -> Make:
 
 
 def rows(name: str, data: bytes | Sequence[Any], of: str = "glue/sst2", beside: Sequence[Any] = ()) -> Make:
-    """Train on a file of these bytes, or of these rows as JSON lines; with rows ``beside`` train on them and score it."""
+    """Train on a file of these bytes, or of these rows as JSON lines; with rows ``beside`` score it after those."""
 
     def make(model: Path) -> Sequence[str]:
         if isinstance(data, bytes):
