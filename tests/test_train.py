@@ -558,7 +558,11 @@ def test_faults_are_found_before_the_first_step(toys: Path, still: Path, tmp_pat
     for number, (settings, error, text) in enumerate(
         [
             ({"max_target": 4}, UsageError, "longest reference"),
-            ({"max_target": 4, "task": ("toy/vowel", "toy/copy"), "split": "nowhere"}, DataError, "toy/copy.*train:"),
+            (
+                {"max_target": 4, "task": ("toy/vowel", "toy/copy"), "split": "nowhere"},
+                DataError,
+                r"copy\.train\.jsonl:\d+: ",
+            ),
             ({"schedule": "linea"}, UsageError, "linear"),
             ({"optimizer": "adamv"}, UsageError, "adamw"),
             ({"mix": "toi"}, UsageError, "toy"),
