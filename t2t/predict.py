@@ -177,7 +177,7 @@ def _by_rank(model: Model, egs: Sequence[Example]) -> list[Prediction]:
     out = []
     for eg, nats in zip(egs, model.rank(egs), strict=True):
         if not all(map(math.isfinite, nats)):
-            raise NonFiniteError("the model's likelihoods are not finite", where=eg.where, code="K10")
+            raise NonFiniteError("the model's likelihoods are not finite", where=eg.uid, code="K10")
         first = max(range(len(nats)), key=nats.__getitem__)
         out.append(_prediction(eg, eg.choices[first], first, choice_nats=tuple(nats)))
     return out

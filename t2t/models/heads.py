@@ -260,7 +260,7 @@ def decimal(value: float, eg: Example) -> str:
     '0.9996'
     """
     if not math.isfinite(value):
-        raise NonFiniteError("the model's answer is not a finite number", where=eg.where, code="K10")
+        raise NonFiniteError("the model's answer is not a finite number", where=eg.uid, code="K10")
     low, high = eg.range or (-math.inf, math.inf)
     said = (f"{min(max(value, low), high):.{places}f}" for places in range(3, 325))
     return next(text for text in said if low <= float(text) <= high)
