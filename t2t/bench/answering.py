@@ -42,7 +42,7 @@ def t2t(ask: Ask) -> dict[str, Any]:
 def generate(ask: Ask) -> dict[str, Any]:
     """Write with ``generate``, 32 rows at a time as they come, in fp32."""
     model, egs, _ = _opened(ask, precision="fp32")
-    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model).to(_device()).eval()
+    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(_device()).eval()
     usual: dict[str, Any] = {
         "num_beams": ask.how.get("beams", 1), "do_sample": False, "pad_token_id": model.tokens.pad,
         "eos_token_id": model.tokens.eos, "decoder_start_token_id": net.config.decoder_start_token_id,
@@ -65,7 +65,7 @@ def generate(ask: Ask) -> dict[str, Any]:
 def forward(ask: Ask) -> dict[str, Any]:
     """Rank with one forward pass a choice over 32 rows at a time as they come, in fp32."""
     model, egs, _ = _opened(ask, precision="fp32", by="rank")
-    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model).to(_device()).eval()
+    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(_device()).eval()
 
     def answer(some: Sequence[Example]) -> list[str]:
         said: list[str] = []

@@ -28,11 +28,11 @@ def t2t(ask: Ask) -> dict[str, Any]:
 def trainer(ask: Ask) -> dict[str, Any]:
     """Train with the Trainer, each batch padded to its longest row."""
     run = prepared(ask, family="encoder", precision="fp32")
-    tokenizer = AutoTokenizer.from_pretrained(ask.model)
+    tokenizer = AutoTokenizer.from_pretrained(ask.model, trust_remote_code=False)
     rows = [_row(tokenizer, eg) for eg in drawn(run)]
     load = AutoModelForSequenceClassification
-    net = load.from_pretrained(ask.model) if has_weights(ask.model) else load.from_config(
-        AutoConfig.from_pretrained(ask.model)
+    net = load.from_pretrained(ask.model, trust_remote_code=False) if has_weights(ask.model) else load.from_config(
+        AutoConfig.from_pretrained(ask.model, trust_remote_code=False)
     )  # fmt: skip
     given = arguments(ask, [len(row["input_ids"]) for row in rows], run.config.batch_tokens)
     return fit(net, rows, DataCollatorWithPadding(tokenizer), given, Meter(ask.seconds))

@@ -147,7 +147,7 @@ def trainer(ask: Ask) -> dict[str, Any]:
         for e in encoded
     ]
     tokens = [len(e.source) + len(e.target) for e in encoded]
-    net = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(ask.model))
+    net = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(ask.model, trust_remote_code=False))
     collator = DataCollatorForSeq2Seq(run.model.tokens.tokenizer, model=net)
     return fit(net, rows, collator, arguments(ask, tokens, run.config.batch_tokens), Meter(ask.seconds))
 
