@@ -71,7 +71,7 @@ def read_text(text: str, file: str) -> Document:
     """Parse ``text`` as plain YAML."""
     if yaml.__with_libyaml__ and sum(map(text.count, "[{-?")) < OPENERS:
         # Ten times as fast; what is wrong with a file PyYAML's own loader says, in the same words everywhere.
-        with contextlib.suppress(yaml.YAMLError, ValueError):
+        with contextlib.suppress(yaml.YAMLError, ValueError, RecursionError):
             return _read(yaml.CSafeLoader(text), file)
     try:
         return _read(yaml.SafeLoader(text), file)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from t2t.errors import ModelError, UsageError, did_you_mean, visible
 from t2t.models import sums
+from t2t.models.trusted import read_config
 from t2t.paths import models_folder
 from t2t.types import Batch, Example
 
@@ -325,7 +326,7 @@ def find(name: str, family: str | None = None) -> Place:
     config: dict[str, Any] = {"gguf": file.name} if gguf else {}
     if not gguf and (folder / ADAPTER).is_file() and not (folder / "config.json").is_file():
         config, folder = {"adapter": str(folder)}, _base(folder / ADAPTER)
-    config = config if gguf else {**_config(folder), **config}
+    config = config if gguf else {**read_config(folder), **config}
     wanted = family or family_of(config, folder)
     if wanted not in FAMILIES:
         raise UsageError(
@@ -339,7 +340,7 @@ def _base(path: Path) -> Path:
     """Return where the model is that a directory of peft's adapts."""
     try:
         name = json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"not readable: {visible(error)}", where=str(path), code="M01") from None
     if not isinstance(name, str) or not name:
         raise ModelError("it names no base model", where=str(path), fix="Set base_model_name_or_path.", code="M01")
@@ -353,7 +354,7 @@ def _warm(name: str, family: str | None) -> Place:
         raise UsageError(f'"warm:{visible(name)}" names no text-to-text model', fix="Give warm:ENCODER[+DECODER].")
     folders = [_folder(part) for part in parts]
     for folder in folders:
-        _config(folder)
+        read_config(folder)
     return Place(str(folders[0]), {"model_type": WARM, "from": [str(folder) for folder in folders]}, "seq2seq")
 
 
@@ -416,35 +417,3 @@ def _found(name: str) -> Path:
     from t2t.hub import fetch_model
 
     return fetch_model(name)
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    """Read config.json and refuse what would run code or unpickle (M03, M04)."""
-    path, dequantised = folder / "config.json", list(folder.glob("*.gguf"))
-    if not path.exists() and len(dequantised) == 1:
-        return {"gguf": dequantised[0].name}
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError("no config.json", where=str(folder), fix="Give a Hugging Face model directory.") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"not readable as JSON: {visible(error)}", where=str(path), fix="Get it again.", code="M01"
-        ) from None
-    if not isinstance(config, dict):
-        raise ModelError("expected an object", where=str(path), code="M01")
-    code = [p.name for p in folder.glob("*.py")]
-    hooks = [key for key in ("auto_map", "_attn_implementation_internal") if key in config]
-    if code or hooks or "/" in str(config.get("_attn_implementation", "")):
-        raise ModelError(
-            f"it brings code ({', '.join([*code, *hooks]) or '_attn_implementation'}), which is never run",
-            where=str(folder), fix="Use a model of an architecture that transformers has.", code="M04",
-        )  # fmt: skip
-    others = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.ot", "*.gguf")
-    unread = sorted(p.name for pattern in others for p in folder.glob(pattern))
-    if unread and not list(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"only weights of a kind that is never read, such as pickles ({unread[0]})",
-            where=str(folder), fix="Convert them to safetensors in a place you trust.", code="M03",
-        )  # fmt: skip
-    return config
