@@ -210,9 +210,18 @@ def set_best(folder: Path, step: int) -> None:
     write_text(folder / "best", f"step-{step:06d}\n")
 
 
+@contextlib.contextmanager
+def _as_damage(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with the files of a checkpoint, whatever is in them, into a ``CheckpointError``."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        raise CheckpointError(f"damaged: {visible(error)}", where=str(path), code="K05") from None
+
+
 def verify(path: Path) -> None:
     """Check every file of a checkpoint against its manifest. Raise ``CheckpointError`` naming the first bad one."""
-    try:
+    with _as_damage(path):
         text = (path / "manifest.json").read_text(encoding="utf-8")
         manifest = json.loads(text)
         sums = manifest["sha256"]
@@ -227,10 +236,9 @@ def verify(path: Path) -> None:
             got = _sha256(path / name)
             if got != wanted:
                 raise CheckpointError(
-                    f"sha256 is {got[:12]}…, the manifest says {wanted[:12]}…", where=str(path / name), code="K05"
-                )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"damaged: {visible(error)}", where=str(path), code="K05") from None
+                    f"sha256 is {got[:12]}…, the manifest says {visible(wanted[:12])}…", where=str(path / name),
+                    code="K05",
+                )  # fmt: skip
 
 
 def latest(folder: Path) -> Iterator[tuple[Path, CheckpointError | None]]:
@@ -254,29 +262,33 @@ def load(
 ) -> State:
     """Restore weights, optimiser and state from a verified checkpoint.
 
-    Raise ``CheckpointError`` if tensors are missing or if ``fingerprint`` (data, vocabulary) is not what it was.
+    Raise ``CheckpointError`` if tensors are missing, if a file is not what was written, or if ``fingerprint`` (data,
+    vocabulary) is not what it was.
     """
-    raw = json.loads((path / "state.json").read_text(encoding="utf-8"))
-    raw.pop("format")
-    saved = raw.pop("fingerprint")
-    for key, value in (fingerprint or {}).items():
-        if (was := saved.get(key)) != value:
-            both = was | value if isinstance(was, dict) and isinstance(value, dict) else {}
-            names = ", ".join(name for name in sorted(both) if was.get(name) != value.get(name))
+    with _as_damage(path):
+        raw = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        raw.pop("format")
+        saved = raw.pop("fingerprint")
+        for key, value in (fingerprint or {}).items():
+            if (was := saved.get(key)) != value:
+                both = was | value if isinstance(was, dict) and isinstance(value, dict) else {}
+                names = ", ".join(name for name in sorted(both) if was.get(name) != value.get(name))
+                raise CheckpointError(
+                    f"{key} has changed since the checkpoint was written{f' ({visible(names)})' if names else ''}",
+                    where=str(path), code="D18",
+                    fix="Restore it, or start a new run.",
+                )  # fmt: skip
+        own = dict([*net.named_parameters(), *net.named_buffers()])
+        stored = load_file(path / "weights.safetensors")
+        shapes, wanted = ({name: t.shape for name, t in some.items()} for some in (stored, own))
+        if odd := sorted({name for name, _ in shapes.items() ^ wanted.items()}):
             raise CheckpointError(
-                f"{key} has changed since the checkpoint was written{f' ({visible(names)})' if names else ''}",
-                where=str(path), code="D18",
-                fix="Restore it, or start a new run.",
-            )  # fmt: skip
-    own = dict([*net.named_parameters(), *net.named_buffers()])
-    stored = load_file(path / "weights.safetensors")
-    shapes, wanted = ({name: t.shape for name, t in some.items()} for some in (stored, own))
-    if odd := sorted({name for name, _ in shapes.items() ^ wanted.items()}):
-        raise CheckpointError(f"other tensors than the model's: {', '.join(odd[:10])}", where=str(path), code="M02")
-    with torch.no_grad():
-        for name, tensor in stored.items():
-            own[name].copy_(tensor)
-    if optimizer is not None:
-        rest = json.loads((path / "optimizer.json").read_text(encoding="utf-8"))
-        optimizer.load_state_dict(_unflatten(load_file(path / "optimizer.safetensors"), rest))
-    return State(**{**raw, "cursors": tuple(raw["cursors"])})
+                f"other tensors than the model's: {visible(', '.join(odd[:10]))}", where=str(path), code="M02"
+            )
+        with torch.no_grad():
+            for name, tensor in stored.items():
+                own[name].copy_(tensor)
+        if optimizer is not None:
+            rest = json.loads((path / "optimizer.json").read_text(encoding="utf-8"))
+            optimizer.load_state_dict(_unflatten(load_file(path / "optimizer.safetensors"), rest))
+        return State(**{**raw, "cursors": tuple(raw["cursors"])})
