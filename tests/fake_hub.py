@@ -11,6 +11,8 @@ import dataclasses
 import hashlib
 import json
 import re
+import socket
+import struct
 import threading
 import time
 import urllib.parse
@@ -43,7 +45,7 @@ class Repo:
 
 @dataclasses.dataclass
 class Fault:
-    """What goes wrong: a ``status`` with headers; silent, drip, drip header, truncate, corrupt, html or redirect."""
+    """What goes wrong: ``status`` with headers; silent, drip, drip header, truncate, reset, corrupt, html, redirect."""
 
     path: str
     act: str = "status"
@@ -259,6 +261,10 @@ class FakeHub:
                 handler.wfile.flush()
                 time.sleep(0.05)
             return
-        if act == "truncate":
+        if act in ("truncate", "reset"):
             body, handler.close_connection = body[: len(body) // 2], True
         handler.wfile.write(body)
+        if act == "reset":
+            handler.wfile.flush()
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            handler.connection.close()

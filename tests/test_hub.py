@@ -244,6 +244,11 @@ def test_a_truncated_file_is_gone_on_with(fake: FakeHub) -> None:
     assert asked == [None, f"bytes={size // 2}-"]
 
 
+def test_one_reset_is_recovered_from(fake: FakeHub) -> None:
+    fake.fail("/resolve/.*parquet", "reset", times=1)
+    assert len(sources.open_rows(TASK, "train", "hub")) == 40
+
+
 def test_one_corrupt_body_is_loaded_again(fake: FakeHub) -> None:
     fake.fail("/resolve/.*parquet", "corrupt", times=1)
     assert len(sources.open_rows(TASK, "train", "hub")) == 40
@@ -257,11 +262,16 @@ def test_one_corrupt_body_is_loaded_again(fake: FakeHub) -> None:
     [
         ("status", {"status": 503}, "unavailable", 4, "503"),
         ("status", {"status": 500}, "unavailable", 4, "tries: 4"),
+        ("status", {"status": 429}, "unavailable", 4, "429"),
+        ("status", {"status": 502}, "unavailable", 4, "502"),
+        ("status", {"status": 504}, "unavailable", 4, "504"),
+        ("status", {"status": 408}, "unavailable", 4, "408"),
         ("status", {"status": 418}, "unavailable", 1, "418"),
         ("status", {"status": 404, "headers": {"X-Error-Code": "EntryNotFound"}}, "not_found", 1, "no such file"),
         ("status", {"status": 401}, "gated", 1, "log in"),
         ("status", {"status": 403, "headers": {"X-Error-Code": "GatedRepo"}}, "gated", 1, "gated"),
         ("truncate", {}, "unavailable", 4, ""),
+        ("reset", {}, "unavailable", 4, ""),
         ("corrupt", {}, "corrupt", 2, "checksum"),
         ("html", {}, "corrupt", 2, "HTML page"),
         ("silent", {}, "unavailable", 4, "no answer in time"),
@@ -334,6 +344,26 @@ def test_names_that_leave_the_folder_are_dropped(fake: FakeHub, name: str) -> No
 def test_redirects_that_are_refused(fake: FakeHub, to: str) -> None:
     fake.fail("/resolve/.*parquet", "redirect", headers={"Location": to})
     assert refused(lambda: sources.open_rows(TASK, "train", "hub"), "unavailable").code == "H03"
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["http://hub.example/x", "https://localhost/x", "https://127.0.0.1/x", "https://169.254.169.254/latest/meta-data",
+     "https://[::1]/x", "https://192.168.0.1:8080/x", "https://[::ffff:10.0.0.1]/x", "//10.0.0.1/x", "data:,x"],
+)  # fmt: skip
+def test_redirects_into_the_house_and_out_of_tls_are_refused(to: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+    asked = "https://hub.example/a"
+    assert hub._redirected(asked, "https://files.example/b?sign=1", asked) == "https://files.example/b?sign=1"
+    assert refused(lambda: hub._redirected(asked, to, asked), "unavailable").code == "H03"
+
+
+def test_a_revision_that_moves_is_not_mixed_with_the_one_before(fake: FakeHub, tmp_path: Path) -> None:
+    main = fake.repos["nyu-mll/glue"].revisions
+    listed = hub.listing("nyu-mll/glue", None)
+    main["main"] = {**main["main"], TRAIN: parquet(1)}
+    refused(lambda: hub.download(listed, TRAIN), "not_found")
+    assert kept(tmp_path) == []
 
 
 def test_redirects_in_a_ring(fake: FakeHub) -> None:
