@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -462,6 +463,7 @@ FAULTS = [
     ({"task": "toy/copy", "rows": ["a"]}, "rows.0: "),
     ({"task": "toy/copy", "rows": ROWS, "prompt": "plane"}, 'Did you mean "plain"?'),
     ({"task": "toy/copy", "rows": ROWS, "prompt": "all,plain"}, "has no prompt"),
+    ({"texts": ["a"], "max_target": 1_000_000}, 'there is no field "max_target"'),
     ({"task": "toy/copy", "rowz": ROWS}, 'there is no field "rowz"'),
     ([], "expected a JSON object"),
 ]
@@ -788,9 +790,12 @@ class Serving:
     def __init__(self, api: Api, token: str | None = None) -> None:
         import uvicorn
 
+        from t2t.serve.patience import Patient
+
         outside = Guard(app(api), {"127.0.0.1"}, False, token, 10_000, 5.0, print)
         self.socket = package._listen(Door(port=0))
-        self.server = uvicorn.Server(uvicorn.Config(outside, log_config=None, lifespan="on", ws="none"))
+        config = uvicorn.Config(outside, http=Patient, log_config=None, lifespan="on", ws="none")
+        self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
         self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}/"
 
@@ -802,6 +807,34 @@ class Serving:
         self.server.should_exit = True
         self.thread.join()
         self.socket.close()
+
+
+@needs_extra
+def test_a_head_that_only_drips_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from t2t.serve.patience import Patient
+
+    monkeypatch.setattr(Patient, "seconds", 0.5)
+    with Serving(made(Slow())) as server:
+        place = server.socket.getsockname()
+        silent, dripping, again = (socket.create_connection(place, timeout=60) for _ in range(3))
+        dripping.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: a")
+        again.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert again.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        again.sendall(b"GET /health HTTP/1.1\r\nX-")
+        for one in (silent, dripping, again):
+            while one.recv(1 << 16):  # what is left of an answer; then it is closed
+                pass
+            one.close()
+
+
+@needs_extra
+def test_a_crowd_that_says_nothing_keeps_nobody_out(folder: Path) -> None:
+    with Serving(made(Slow())) as server:
+        crowd = [socket.create_connection(server.socket.getsockname(), timeout=60) for _ in range(200)]
+        with urllib.request.urlopen(server.address + "health", timeout=60) as answer:
+            assert json.load(answer)["status"] == "ok"
+        for one in crowd:
+            one.close()
 
 
 @needs_extra
