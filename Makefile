@@ -47,6 +47,29 @@ $(VENV)/.docs: $(READY)
 	$(RUN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c requirements.lock -e ".[docs]"
 	@touch $@
 
-clean:   ## remove the environment, caches, runs and the site
-	rm -rf $(VENV) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+# Security. Each tool is in an environment of its own, so that none of them comes into the product's.
+.PHONY: audit fuzz sbom
+TOOLS   := $(VENV)-tools
+MINUTES ?= 30
+
+$(TOOLS)/.ready:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	@touch $@
+
+fuzz: $(READY)  ## fuzz every reader of outside data with atheris, MINUTES=30 each
+	$(RUN)/pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/fuzz \
+	  atheris==3.0.0 "fastapi>=0.115,<1" "uvicorn>=0.34,<1"
+	for target in jsonl csv yaml template answers checkpoint model http; do \
+	  PYTHONPATH=.:$(VENV)/fuzz $(RUN)/python tests/fuzz.py $$target --minutes $(MINUTES) || exit 1; done
+
+sbom: $(READY) $(TOOLS)/.ready  ## list what is installed as runs/sbom.json (CycloneDX)
+	mkdir -p runs
+	$(TOOLS)/bin/cyclonedx-py environment --of JSON -o runs/sbom.json $(RUN)/python
+
+audit: $(TOOLS)/.ready  ## look the locked versions up among known advisories (needs the network)
+	$(TOOLS)/bin/pip-audit --no-deps --disable-pip -r requirements.lock
+
+clean:   ## remove the environments, caches, runs and the site
+	rm -rf $(VENV) $(TOOLS) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

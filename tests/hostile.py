@@ -51,6 +51,7 @@ CALLS = (
 )
 WRITES = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.link": 1, "os.symlink": 1, "os.chmod": 0,
           "os.truncate": 0, "shutil.rmtree": 0, "shutil.move": 1, "shutil.copyfile": 1}  # fmt: skip
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".msgpack")  # files that nobody may as much as open
 OURS = tuple(str(Path(p).resolve()) for p in {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix})
 MAKERS = ("dataclasses", "collections", "collections.abc", "enum", "typing", "attr._make", "ast", "inspect",
           "annotationlib", "jinja2.debug", "jinja2.environment", "jinja2.loaders",
@@ -88,7 +89,8 @@ class Hook:
             return str(args[1]) if args[1] and not self.trusted(str(args[1])) else ""
         if event == "open" and isinstance(args[0], (str, bytes)):
             writes = args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-            return self.leaves(args[0]) if writes else ""
+            pickled = os.fsdecode(args[0]).endswith(PICKLED)
+            return self.leaves(args[0]) if writes else f"a pickle, {args[0]!r}" if pickled else ""
         if event in WRITES:
             return self.leaves(args[WRITES[event]])
         return ""
@@ -288,11 +290,11 @@ MODELS: dict[str, tuple[set[int], Make]] = {
     "a zip called safetensors": ({4}, with_file("model.safetensors", zipped)),
     "an index of pickles": ({4}, with_index("pytorch_model.bin")),
     "an index of pickles, with a bait": ({4}, with_index("pytorch_model.bin", bait=True)),
-    "an index that leaves the folder": ({4}, with_index("../../../outside/part.safetensors")),
-    "an index of an absolute path": ({4}, with_index("OUTSIDE/part.safetensors")),
+    "an index that leaves the folder": ({4}, with_index("../../../outside/part.safetensors", bait=True)),
+    "an index of an absolute path": ({4}, with_index("OUTSIDE/part.safetensors", bait=True)),
     "auto_map": ({4}, with_config(auto_map=MAPPED)),
     "auto_map of another repository": ({4}, with_config(auto_map={"AutoConfig": "evil/repo--modeling_evil.Evil"})),
-    "auto_map further down": ({4}, with_config(text_config={"model_type": "t5", "auto_map": MAPPED})),
+    "auto_map further down": ({4}, with_config(task_specific_params={"a": [{"auto_map": MAPPED}]})),
     "auto_map of the tokenizer": (
         {4}, with_config("tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization_evil.Evil", None]})),
     "a kernel's repository as attention": ({4}, with_config(_attn_implementation="evil/kernel")),
@@ -300,7 +302,7 @@ MODELS: dict[str, tuple[set[int], Make]] = {
     "a kernel's repository as attention, by part": ({4}, with_config(_attn_implementation={"text_config": "evil/k"})),
     "a kernel's repository as attention, inside": ({4}, with_config(_attn_implementation_internal="evil/kernel")),
     "a kernel's repository further down": (
-        {4}, with_config(text_config={"model_type": "t5", "_attn_implementation_internal": "evil/kernel"})),
+        {4}, with_config(task_specific_params={"a": {"_attn_implementation_internal": "evil/kernel"}})),
     "a kernel's repository as experts": ({4}, with_config(_experts_implementation="evil/kernel")),
     "a quantisation that fetches kernels": ({4}, with_config(quantization_config={"quant_method": "mxfp4"})),
     "trust_remote_code in the config": ({0}, with_config(trust_remote_code=True)),
@@ -575,7 +577,7 @@ TEMPLATES: dict[str, tuple[set[int], Make]] = {
     **{f"a template, {text}": ({2, 3}, template(text)) for text in (
         "{a.__class__}", "{a.__init__.__globals__}", "{a[0]}", "{a!r}", "{a:>999999999}", "{a|attr(__class__)}",
         "{a|format}", "{a|eval}", "{a|__import__}", "{}", "{0}", "{a|}", "{a||b}", "{__builtins__}", "{self}",
-        "{a|join(os.system)}", "{% for i in range(9) %}", "{a}}", "{" * 50_000,
+        "{a|join(os.system)}", "{% for i in range(9) %}", "{a}}", "{" * 50_001,
     )},
     "a template, jinja's own": ({0}, template("{{7*7}}", shown="{7*7}")),
     "a value that is a template": ({0}, template("say {a}", value=PLAIN, shown=f"say {PLAIN}")),
@@ -647,6 +649,11 @@ def _foreign(world: World) -> Path:
     return path
 
 
+def _touched(world: World) -> Path:
+    (world.here / "model.bin").touch()
+    return world.here / "model.bin"
+
+
 def _import(world: World) -> Open:
     _foreign(world)
 
@@ -682,6 +689,7 @@ CONTROLS: dict[str, Make] = {
     "os.system": lambda world: lambda: os.system("true"),
     "pickle.find_class": _unpickle,
     "open": lambda world: lambda: (world.outside / "control").write_text("x"),
+    "open a pickle": lambda world: lambda: _touched(world).read_bytes(),
     "os.mkdir": lambda world: lambda: (world.outside / "made").mkdir(),
     "os.rename": lambda world: lambda: (world.outside / "control").rename(world.outside / "renamed"),
     "os.symlink": lambda world: lambda: (world.outside / "link").symlink_to("x"),

@@ -790,11 +790,11 @@ class Serving:
     def __init__(self, api: Api, token: str | None = None) -> None:
         import uvicorn
 
-        from t2t.serve.patience import Patient
+        from t2t.serve.patience import patient
 
         outside = Guard(app(api), {"127.0.0.1"}, False, token, 10_000, 5.0, print)
         self.socket = package._listen(Door(port=0))
-        config = uvicorn.Config(outside, http=Patient, log_config=None, lifespan="on", ws="none")
+        config = uvicorn.Config(outside, http=patient(), log_config=None, lifespan="on", ws="none")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
         self.address = f"http://127.0.0.1:{self.socket.getsockname()[1]}/"
@@ -811,9 +811,7 @@ class Serving:
 
 @needs_extra
 def test_a_head_that_only_drips_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from t2t.serve.patience import Patient
-
-    monkeypatch.setattr(Patient, "seconds", 0.5)
+    monkeypatch.setattr("t2t.serve.patience.SECONDS", 0.5)
     with Serving(made(Slow())) as server:
         place = server.socket.getsockname()
         silent, dripping, again = (socket.create_connection(place, timeout=60) for _ in range(3))

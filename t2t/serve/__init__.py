@@ -131,7 +131,7 @@ async def _run(
 
     from t2t.serve.app import Api, app
     from t2t.serve.guard import Guard
-    from t2t.serve.patience import Patient
+    from t2t.serve.patience import patient
 
     own = {name for _, names in loaded for name in names}
     api = Api([one for one, _ in loaded], own, queue=door.queue, seconds=door.timeout, token=door.token is not None)
@@ -141,7 +141,7 @@ async def _run(
         notice=watch.notice,
     )  # fmt: skip
     config = uvicorn.Config(
-        guarded, http=Patient, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
+        guarded, http=patient(), ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
         proxy_headers=False, timeout_graceful_shutdown=math.ceil(door.timeout) + 1,
     )  # fmt: skip
     address, port = opened.getsockname()[:2]

@@ -1,6 +1,7 @@
 """How long a connection may take to send a request's head, so that one that only drips does not stay for ever.
 
-Floor 7. uvicorn waits without end for the first head, and for one that has begun; `guard` bounds the body.
+Floor 7. uvicorn waits without end for the first head, and for one that has begun; `guard` bounds the body. uvicorn is
+an extra: it is imported when the protocol is made.
 """
 
 from __future__ import annotations
@@ -8,31 +9,31 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+__all__ = ["patient"]
 
-__all__ = ["Patient"]
+SECONDS = 10.0
 
 
-class Patient(H11Protocol):  # type: ignore[misc]
-    """HTTP/1.1 that closes a connection on which no head was completed for ``seconds`` to twice that."""
+def patient() -> Any:
+    """Return uvicorn's HTTP/1.1, closing a connection on which no head was completed for 10 to 20 s."""
+    import h11
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    seconds = 10.0
+    class Patient(H11Protocol):  # type: ignore[misc]
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.last: Any = None
+            self.next: asyncio.TimerHandle = self.loop.call_later(SECONDS, self.look)
 
-    def connection_made(self, transport: Any) -> None:
-        """Begin to look after a connection."""
-        super().connection_made(transport)
-        self._last: Any = None
-        self._next: asyncio.TimerHandle = self.loop.call_later(self.seconds, self._look)
+        def connection_lost(self, error: Exception | None) -> None:
+            self.next.cancel()
+            super().connection_lost(error)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """Look no more."""
-        self._next.cancel()
-        super().connection_lost(error)
+        def look(self) -> None:
+            if self.conn.their_state is h11.IDLE and self.cycle is self.last:
+                self.transport.close()
+                return
+            self.last = self.cycle
+            self.next = self.loop.call_later(SECONDS, self.look)
 
-    def _look(self) -> None:
-        if self.conn.their_state is h11.IDLE and self.cycle is self._last:
-            self.transport.close()
-            return
-        self._last = self.cycle
-        self._next = self.loop.call_later(self.seconds, self._look)
+    return Patient
