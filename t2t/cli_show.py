@@ -111,5 +111,5 @@ def show_comparison(found: Any) -> None:
         click.echo()
         show(f"averages, against that of {found.runs[0].run}", overall,
              right=("over tasks", "difference"))  # fmt: skip
-    click.echo("*: ranked, not written. p: McNemar's exact test where rows are right or wrong, else paired bootstrap.")
+    click.echo("*: ranked, not written. p: McNemar's exact test where rows are right or wrong, else randomisation.")
     click.echo("Holm: p corrected for all these tests. MDE: what a test of so many rows finds four times in five.")

@@ -1,14 +1,8 @@
 """Runs side by side: what each costs and scores, and how each differs from the first, with paired tests.
 
-Floor 6. The same rows are drawn for both runs, so what makes a row hard for both cancels out (Koehn 2004). Rows are
-joined by a digest of their columns, so neither their order nor the prompt they were read under matters (by uid where
-a run is older than digests), and must have the same gold answer. Tests are made
-against the first run; Holm's correction is over all of them.
-
->>> mcnemar(first_only=1, second_only=9)
-0.021484375
->>> holm([0.01, 0.04, 0.03])
-[0.03, 0.06, 0.06]
+Floor 6. The tests are those of `t2t.significance`. Rows are joined by a digest of their columns, so neither their order
+nor the prompt they were read under matters (by uid where a run is older than digests), and must have the same gold
+answer. Tests are made against the first run; Holm's correction is over all of them.
 """
 
 from __future__ import annotations
@@ -22,14 +16,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from t2t.errors import UsageError, visible
-from t2t.metrics import Table, average_margin, measure, table_of
+from t2t.metrics import average_margin, measure
 from t2t.mixtures import mix, mixes
 from t2t.predict import WAYS, answers_for, read_predictions, way_of
 from t2t.report import held_out_table
 from t2t.runs import read_config
+from t2t.significance import RESAMPLES, holm, paired
 from t2t.tasks import task
 from t2t.types import Prediction, Task
 
@@ -39,26 +32,19 @@ __all__ = [
     "Disagreement",
     "Entry",
     "Overall",
-    "Paired",
     "Standing",
     "average_rows",
     "compare",
     "difference_rows",
     "disagreements",
-    "holm",
-    "mcnemar",
-    "paired",
     "run_rows",
     "score_blocks",
     "text_rows",
 ]
 
 COSTS = ("parameters", "train_seconds", "train_tokens", "examples_per_second", "peak_memory_mb")
-RIGHT_OR_WRONG = ("accuracy", "group_exact", "exact", "squad_em")  # each row, or each group, is one or the other
 VOCABULARY = {"tokenizer", "stretches"}  # fields of a text's signature in which vocabularies may differ
-RESAMPLES = 2000
 RESAMPLES_A_TEST = 100  # 2 of these would be the least p: corrected for as many tests it is still .02
-DETECTABLE = 1.959964 + 0.841621  # standard errors: a two-sided test at 5 % finds it with a power of 80 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +80,6 @@ class Standing:
     high: float
     n: int
     by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Paired:
-    """Second minus first, in percent points, with a 95 % interval and a two-sided p of the test named.
-
-    ``detectable`` is the least true difference that such a test would find with a power of 80 %; None where the runs
-    differ in nothing that would tell.
-    """
-
-    first: float
-    second: float
-    difference: float
-    low: float
-    high: float
-    p: float
-    test: str
-    detectable: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,80 +135,6 @@ class Comparison:
     overall: tuple[Overall, ...] = ()
     texts: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
-
-
-# -- tests -----------------------------------------------------------------------------------------------------------
-
-
-def mcnemar(first_only: int, second_only: int) -> float:
-    """Return the two-sided p of McNemar's exact test (1947) from the rows that one run alone has right.
-
-    Were the two equally good, each such row would be either's with probability 1/2.
-    """
-    from scipy.stats import binomtest
-
-    disagreeing = first_only + second_only
-    return float(binomtest(second_only, disagreeing, 0.5).pvalue) if disagreeing else 1.0
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Return p values corrected for their number by Holm's step-down procedure (1979), in the order given.
-
-    Whichever are at most 5 % may be called differences: the chance that any of them is none is at most 5 %.
-    """
-    out, worst = [0.0] * len(p), 0.0
-    for rank, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
-        worst = max(worst, min(1.0, (len(p) - rank) * p[i]))
-        out[i] = worst
-    return out
-
-
-def paired(
-    name: str,
-    golds: Sequence[Any],
-    first: Sequence[Any],
-    second: Sequence[Any],
-    *,
-    groups: Sequence[str] | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Paired:
-    """Compare two lists of answers by a metric. Values are percent.
-
-    The interval is of a paired bootstrap over rows, or over ``groups`` of rows. Where every row (or group) is right or
-    wrong p is McNemar's, else the bootstrap's. The detectable difference is (z(.975) + z(.80)) = 2.80 standard errors
-    of the difference, these from the bootstrap (Bloom 1995; for models of language Card et al. 2020).
-    """
-    one, two = (table_of(name, golds, preds, groups) for preds in (first, second))
-    draws = _draws(len(one.rows), resamples, seed)
-    drawn = np.concatenate([two.of(some @ two.rows) - one.of(some @ one.rows) for some in draws])
-    values = [float(table.of(table.rows.sum(0, keepdims=True))[0]) for table in (one, two)]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    only = _right_alone(name, one, two)
-    # Adding one keeps p above 0: so many resamples cannot show less (Davison and Hinkley 1997, section 4.2).
-    tail = min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1
-    p = min(1.0, 2 * float(tail) / (resamples + 1)) if only is None else mcnemar(*only)
-    error = float(drawn.std(ddof=1))
-    return Paired(
-        first=values[0], second=values[1], difference=values[1] - values[0], low=float(low), high=float(high), p=p,
-        test="paired bootstrap" if only is None else "McNemar", detectable=DETECTABLE * error if error > 1e-9 else None,
-    )  # fmt: skip
-
-
-def _draws(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each of ``n`` rows is drawn in each resample, in blocks that need little memory."""
-    rng = np.random.Generator(np.random.Philox(seed))
-    most = max(1, 4_000_000 // n)
-    for done in range(0, resamples, most):
-        yield rng.multinomial(n, np.full(n, 1 / n), size=min(most, resamples - done)).astype(float)
-
-
-def _right_alone(name: str, one: Table, two: Table) -> tuple[int, int] | None:
-    """Return how many rows (or groups) the first alone and the second alone has right; None if that is no question."""
-    if name not in RIGHT_OR_WRONG or (one.rows[:, 1] != 1).any():  # groups of several rows may be right in part
-        return None
-    a, b = one.rows[:, 0] > 0.5, two.rows[:, 0] > 0.5
-    return int((a & ~b).sum()), int((b & ~a).sum())
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------

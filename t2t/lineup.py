@@ -140,7 +140,7 @@ def markdown(found: Comparison) -> str:
     for title, rows in tables:
         lines += [f"## {title}", "", *markdown_table(rows), ""]
     lines.append(
-        "\\* ranked, not written. p: McNemar's exact test where rows are right or wrong, else paired bootstrap. "
+        "\\* ranked, not written. p: McNemar's exact test where rows are right or wrong, else randomisation. "
         "Holm: corrected for all tests here. MDE: what so many rows would show four times in five."
     )
     return "\n".join(lines) + "\n"

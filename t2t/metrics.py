@@ -66,7 +66,7 @@ class Metric:
     """A metric: its function, unit, whether higher is better, and where it is defined.
 
     ``grouped``: its value, not only its interval, depends on which rows are one group. ``strict``: an answer that
-    needed a repair is to be given to it as None.
+    needed a repair is to be given to it as None. ``ranked``: the statistics of a row depend on all other answers.
     """
 
     table: Callable[[Sequence[Any], Sequence[Any]], Table]
@@ -75,6 +75,7 @@ class Metric:
     higher_is_better: bool = True
     grouped: bool = False
     strict: bool = False
+    ranked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,7 +386,7 @@ METRICS: dict[str, Metric] = {
     "macro_f1": Metric(macro_f1, "Raffel et al. 2020, mean_multiclass_f1"),
     "matthews": Metric(matthews, "Gorodkin 2004"),
     "pearson": Metric(pearson, "Pearson 1895; times the share parsed"),
-    "spearman": Metric(spearman, "Spearman 1904; times the share parsed"),
+    "spearman": Metric(spearman, "Spearman 1904; times the share parsed", ranked=True),
     "span_f1": Metric(span_f1, "Tjong Kim Sang and Buchholz 2000"),
     "span_f1_strict": Metric(span_f1_strict, "Tjong Kim Sang and Buchholz 2000; no repairs", strict=True),
     "tag_accuracy": Metric(tag_accuracy, "share of words with the right tag"),

@@ -1,131 +1,23 @@
-"""Runs side by side: paired tests against explicit ones, and line-ups of small runs on disk."""
+"""Runs side by side: line-ups of small runs on disk."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
-import random
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from t2t import cli
-from t2t.compare import Comparison, compare, difference_rows, holm, mcnemar, paired, run_rows, score_blocks, text_rows
+from t2t.compare import Comparison, compare, difference_rows, run_rows, score_blocks, text_rows
 from t2t.config import Config
 from t2t.errors import UsageError
 from t2t.predict import write_predictions
 from t2t.runs import write_config
+from t2t.significance import mcnemar
 from t2t.types import Prediction
-
-
-def answers(seed: int, n: int, good: float) -> tuple[list[int], list[int]]:
-    rng = random.Random(seed)
-    golds = [rng.randint(0, 1) for _ in range(n)]
-    return golds, [gold if rng.random() < good else 1 - gold for gold in golds]
-
-
-# -- tests of one pair -----------------------------------------------------------------------------------------------
-
-
-def test_the_interval_is_that_of_resampling_rows_together() -> None:
-    golds, first = answers(0, 200, 0.6)
-    second = [gold if random.Random(i).random() < 0.75 else 1 - gold for i, gold in enumerate(golds)]
-    found = paired("macro_f1", golds, first, second)
-    right = np.array([(a == g, b == g) for g, a, b in zip(golds, first, second, strict=True)], float)
-    rng = np.random.default_rng(1)
-    slow = [100 * np.diff(right[rng.integers(0, 200, 200)].mean(0))[0] for _ in range(4000)]
-    accuracy = paired("accuracy", golds, first, second)
-    assert accuracy.difference == pytest.approx(100 * np.diff(right.mean(0))[0])
-    assert [accuracy.low, accuracy.high] == pytest.approx(np.percentile(slow, [2.5, 97.5]), abs=1.0)
-    assert accuracy.detectable == pytest.approx(2.80 * np.std(slow), rel=0.05)
-    assert found.test == "paired bootstrap" and 0 < found.p < 0.05
-
-
-def test_equal_answers_differ_by_nothing() -> None:
-    golds, preds = answers(0, 50, 0.7)
-    found = paired("f1", golds, preds, preds)
-    assert found.first == found.second
-    assert (found.difference, found.low, found.high, found.p, found.detectable) == (0, 0, 0, 1, None)
-
-
-@pytest.mark.parametrize(("b", "c"), [(0, 0), (0, 5), (6, 0), (2, 9), (4, 4), (30, 51)])
-def test_mcnemar_is_the_binomial_test_of_the_rows_that_disagree(b: int, c: int) -> None:
-    tail = sum(math.comb(b + c, k) for k in range(min(b, c) + 1)) / 2 ** (b + c)
-    assert mcnemar(b, c) == pytest.approx(min(1.0, 2 * tail))
-
-
-def test_right_or_wrong_is_tested_by_mcnemar() -> None:
-    golds = [0] * 20
-    first, second = [1] * 8 + [0] * 12, [0] * 7 + [1] + [0] * 11 + [None]
-    found = paired("accuracy", golds, first, second)
-    assert found.test == "McNemar" and found.p == mcnemar(1, 7)
-    assert (found.first, found.second) == (60, 90)
-
-
-def test_mcnemar_does_not_take_rows_of_one_group_for_independent() -> None:
-    golds, groups = [1] * 40, [str(i // 4) for i in range(40)]
-    first, second = [0] * 40, [1] * 4 + [0] * 36
-    rows = paired("accuracy", golds, first, second)
-    grouped = paired("accuracy", golds, first, second, groups=groups)
-    assert (rows.test, grouped.test) == ("McNemar", "paired bootstrap")
-    whole = paired("group_exact", golds, first, second, groups=groups)
-    assert whole.test == "McNemar" and whole.p == mcnemar(0, 1) == 1.0
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1.0, 1.0] and holm([]) == [] and holm([0.2]) == [0.2]
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=7))
-def test_holm_rejects_what_testing_every_intersection_by_bonferroni_rejects(p: list[float]) -> None:
-    """The closed test: p of a hypothesis is the worst Bonferroni p of any set of hypotheses that it is in."""
-    sets = [s for size in range(1, len(p) + 1) for s in itertools.combinations(range(len(p)), size)]
-    closed = [max(min(1.0, len(s) * min(p[i] for i in s)) for s in sets if at in s) for at in range(len(p))]
-    assert holm(p) == pytest.approx(closed)
-
-
-@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=2, max_size=30), st.randoms(use_true_random=False))
-def test_order_of_rows_does_not_matter_and_that_of_runs_turns_the_sign(
-    rows: list[tuple[int, int, int]], rng: random.Random
-) -> None:
-    golds, first, second = zip(*rows, strict=True)
-    one, back = paired("accuracy", golds, first, second), paired("accuracy", golds, second, first)
-    assert back.p == pytest.approx(one.p) and back.difference == pytest.approx(-one.difference)
-    assert (back.low, back.high) == pytest.approx((-one.high, -one.low))
-    golds, first, second = zip(*rng.sample(rows, len(rows)), strict=True)
-    mixed = paired("accuracy", golds, first, second)
-    assert mixed.p == pytest.approx(one.p) and mixed.difference == pytest.approx(one.difference)
-
-
-def test_groups_are_drawn_whole() -> None:
-    golds, groups = [1] * 40, [str(i // 10) for i in range(40)]
-    first, second = [0] * 40, [1] * 10 + [0] * 30  # right in one group of four
-    found = paired("accuracy", golds, first, second, groups=groups)
-    assert (found.first, found.second, found.difference) == (0, 25, 25)
-    assert (found.low, found.high) == (0, 75)  # one group drawn none to three times of four, not rows around a quarter
-
-
-def test_the_detectable_difference_is_found_four_times_in_five() -> None:
-    """Where the true difference is the detectable one, tests of new rows find it with the power that is said."""
-    rng, n, base = np.random.default_rng(0), 400, 0.2  # a fifth of the rows has one of the two alone right
-
-    def drawn(more: float) -> tuple[list[int], list[int]]:
-        kind = rng.choice(3, n, p=[1 - base, (base - more) / 2, (base + more) / 2])
-        return [int(k != 1) for k in kind], [int(k != 2) for k in kind]  # worse, better
-
-    said = paired("accuracy", [1] * n, *drawn(0.06)).detectable
-    assert said == pytest.approx(280 * math.sqrt(base / n), rel=0.15)
-    p = [paired("accuracy", [1] * n, *drawn(said / 100), resamples=2).p for _ in range(300)]
-    assert 0.7 < np.mean(np.array(p) < 0.05) < 0.9
-
 
 # -- runs on disk ----------------------------------------------------------------------------------------------------
 
@@ -269,13 +161,15 @@ def test_other_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_difference_beyond_doubt_stays_one_among_many_tests(tmp_path: Path) -> None:
-    """The least p of a bootstrap grows with the number of tests that Holm corrects for."""
+    """The least p of so many exchanges grows with the number of tests that Holm corrects for."""
     tags = ["B-NP", "O", "B-VP"]
-    preds = [Prediction(f"tagging/conll2000:validation:{i}", "", "", "", ["O"] * 3, False, gold=tags) for i in range(9)]
+    preds = [
+        Prediction(f"tagging/conll2000:validation:{i}", "", "", "", ["O"] * 3, False, gold=tags) for i in range(40)
+    ]
     good = [replace(pred, answer=tags) for pred in preds]
     runs = [write(tmp_path / "first", preds), *(write(tmp_path / f"good-{i}", good) for i in range(30))]
     found = compare(runs).differences
-    assert len(found) == 60 and {one.test for one in found} == {"paired bootstrap"}
+    assert len(found) == 60 and {one.test for one in found} == {"approximate randomisation"}
     assert max(one.holm for one in found) < 0.05
 
 

@@ -30,6 +30,7 @@ FLOORS = {
         "objectives",
         "overlap",
         "plots",
+        "significance",
         "strict_yaml",
     ),
     2: (
