@@ -6,6 +6,7 @@ import json
 import shutil
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig,
 
 from t2t.errors import DataError, ModelError, T2TError, UsageError
 from t2t.models import FAMILIES, Options, load
-from t2t.models.seq2seq import PACKABLE, Seq2Seq
+from t2t.models.seq2seq import PACKABLE, Seq2Seq, neutral
+from t2t.models.t5.inference import Packed
 from t2t.tokens import Tokens
-from t2t.types import Example
+from t2t.types import Example, Piece
 from tests.toy import MINI, T5_TOKENIZER, assert_same, build, example, texts, write_model
 
 FP32 = Options(precision="fp32", max_input=64, max_target=16)
@@ -505,3 +507,51 @@ def test_t5s_own_vocabulary_works(tmp_path: Path) -> None:
     m = load(str(tmp_path), options=FP32)
     assert len(m._nameless) == 28
     assert len(m.write(some(2))) == 2
+
+
+# -- several ways at once ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [{}, {"plain": True}, {"eval_tokens": 60}])
+def test_three_ways_at_once_say_what_each_says_alone(spoken: Callable[..., Seq2Seq], how: dict[str, Any]) -> None:
+    m = other(spoken(), **how)
+    sets = [("a", "b c", "b c g", "no"), ("g m", "a"), ("s",)]
+    egs = [example(text, "a", choices=sets[i % 3]) for i, text in enumerate(texts(24, seed=3, longest=9))]
+    said = m.answers(egs, ("write", "constrained", "rank"))
+    assert said["write"] == m.write(egs) and said["constrained"] == m.choose(egs)
+    for one, two in zip(said["rank"], m.rank(egs), strict=True):
+        assert one == pytest.approx(two, rel=1e-4, abs=1e-4)
+    picked = [eg.choices[max(range(len(n)), key=n.__getitem__)] for eg, n in zip(egs, said["rank"], strict=True)]
+    assert said["write"] != said["constrained"] != picked, "the ways must differ for the test to tell anything"
+
+
+def test_an_input_is_read_once_for_all_ways(spoken: Callable[..., Seq2Seq], monkeypatch: pytest.MonkeyPatch) -> None:
+    m, egs, read = spoken(), some(24, choices=("a", "b c", "no")), 0
+    plain = Packed.read
+
+    def counted(self: Packed, source_BS: torch.Tensor, mask_BS: torch.Tensor) -> Any:
+        nonlocal read
+        read += len(source_BS)
+        return plain(self, source_BS, mask_BS)
+
+    monkeypatch.setattr(Packed, "read", counted)
+    m.answers(egs, ("write", "constrained", "rank"))
+    assert read == len(egs)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_choices_are_ranked_by_what_is_asked_for(spoken: Callable[..., Seq2Seq], plain: bool) -> None:
+    m, choices = spoken(), ("a", "b c g m", "né")
+    egs = [example(text, "a", choices=choices) for text in texts(5, seed=3, longest=9)]
+    nats = torch.tensor(m.rank(egs))
+    lengths = torch.tensor([len(ids) for ids in m.tokens.ids(choices, target=True)])
+
+    def by(way: str) -> torch.Tensor:
+        return torch.tensor(other(m, rank_by=way, plain=plain).rank(egs))
+
+    assert torch.allclose(by("tokens"), nats / lengths, atol=1e-4)
+    assert torch.allclose(by("bytes"), nats / torch.tensor([1, 7, 3]), atol=1e-4)
+    alone = torch.tensor(m.rank([replace(egs[0], pieces=(Piece(neutral(egs[0])),))]))
+    assert torch.allclose(by("pmi"), nats - alone, atol=1e-4) and not torch.allclose(alone, nats[:1], atol=0.1)
+    with pytest.raises(UsageError, match="rank_by"):
+        by("luck")

@@ -120,10 +120,17 @@ def test_the_detectable_difference_is_found_four_times_in_five() -> None:
 
 
 def test_holm_is_statsmodels_on_its_own_worked_case() -> None:
-    """``multipletests([...], method="holm")`` of statsmodels 0.14 prints these."""
+    """``multipletests([...], method="holm")`` of statsmodels 0.15 gives these."""
     p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240]
     expected = [0.0010, 0.0036, 0.0152, 0.0665, 0.1206, 0.1390, 0.1390, 0.1390, 0.1390, 0.3240]
     assert holm(p) == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize(("b", "c", "p"), [(1, 9, 0.0214844), (2, 9, 0.0654297), (6, 0, 0.03125), (30, 51, 0.0256544),
+                                           (121, 59, 4.43445e-6)])  # fmt: skip
+def test_mcnemar_is_statsmodels_exact_one(b: int, c: int, p: float) -> None:
+    """``mcnemar([[10, b], [c, 10]], exact=True)`` of statsmodels 0.15 gives these."""
+    assert mcnemar(b, c) == pytest.approx(p, rel=1e-5)
 
 
 # -- approximate randomisation -----------------------------------------------------------------------------------------

@@ -29,22 +29,19 @@ from t2t.examples import Examples
 from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
 from t2t.models.precision import autocast, dtype_of, set_dropout
+from t2t.models.ranking import by_length, check_ranking
 from t2t.models.sampling import Sampler, sampler
 from t2t.template import parse
 from t2t.tokens import Encoded, Tokens, load_tokenizer
 from t2t.tokens import Tally as TextTally
 from t2t.types import Batch, Example, Piece, Prompt
 
-__all__ = ["RANKINGS", "Causal", "CausalTokens", "Tally", "load"]
+__all__ = ["Causal", "CausalTokens", "Tally", "load"]
 
 IGNORED = -100
 SHARED = 16  # tokens that all inputs of a batch must begin with to be run once for all of them
 MARK = "t2t-column-text"  # stands for the input while a chat template is rendered
 STATE = "t2t_causal.json"
-
-# What is compared of choices: the sum of log-likelihoods, or it by token, by byte of the text, or less that of the
-# choice without the columns (pointwise mutual information).
-RANKINGS = ("sum", "tokens", "bytes", "pmi")
 
 
 # -- texts -------------------------------------------------------------------------------------------------------------
@@ -454,7 +451,7 @@ class Causal(ByStep):
     # -- ranking -----------------------------------------------------------------------------------------------------
 
     def rank(self, egs: Sequence[Example], *, by: str | None = None) -> list[list[float]]:
-        """Return log p(choice | input) of every choice in nats; ``by`` (one of `RANKINGS`) says in which form.
+        """Return log p(choice | input) of every choice in nats; ``by`` (one of ``RANKINGS``) says in which form.
 
         The end of sequence counts where the model was trained to end its answers, else the text alone, as in the
         field's harnesses. ``tokens`` and ``bytes`` divide by the length of the choice (Brown et al. 2020, section 2.4;
@@ -462,25 +459,15 @@ class Causal(ByStep):
         columns), see `premise` (Holtzman et al. 2021; Brown et al. 2020 take "Answer:").
         """
         by = by or self.options.rank_by
-        if by not in RANKINGS:
-            raise UsageError(f'rank_by: expected {" | ".join(RANKINGS)}, got "{visible(by)}"', code="C01")
+        check_ranking(by)
         if any(eg.words or not eg.choices for eg in egs):
             raise UsageError("only tasks with choices can be ranked, not spans and tags", fix="Use --by write.")
         spelt = self._spelt(egs)
         nats = self._likelihoods([e.source for e in self.tokens.encode(egs)], spelt)
-        if by == "tokens":
-            return [
-                [v / len(ids) for v, ids in zip(row, own, strict=True)] for row, own in zip(nats, spelt, strict=True)
-            ]
-        if by == "bytes":
-            return [
-                [v / len(c.encode()) for v, c in zip(row, eg.choices, strict=True)]
-                for row, eg in zip(nats, egs, strict=True)
-            ]
         if by == "pmi":
             prior = self._priors(egs, spelt)
             return [[v - p for v, p in zip(row, own, strict=True)] for row, own in zip(nats, prior, strict=True)]
-        return nats
+        return [by_length(row, own, eg.choices, by) for row, own, eg in zip(nats, spelt, egs, strict=True)]
 
     def _spelt(self, egs: Sequence[Example]) -> list[list[np.ndarray]]:
         """Return the ids of the choices of each example, as they follow its input."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from t2t.models import ByStep, Loss, Options
 from t2t.models.adapters import whole
 from t2t.models.engine import Translator, check
 from t2t.models.precision import autocast, dtype_of, precision, set_dropout
+from t2t.models.ranking import by_length, check_ranking
 from t2t.models.sampling import sampler
 from t2t.models.t5 import supports, trains
 from t2t.models.t5.decode import beam, constrained, greedy, likeliest, prefixes, score, trie
@@ -42,6 +43,30 @@ __all__ = ["PACKABLE", "Seq2Seq", "check_tensors", "check_vocabulary", "load"]
 PACKABLE = ("t5", "mt5", "umt5")
 USUAL = 256  # tokens of an answer that a batch in evaluation makes room for
 SMALL = 30_000_000  # parameters; T5's smallest has 60 M
+
+Spelt = Mapping[tuple[str, ...], list[list[int]]]  # choices as ids
+
+
+class _Read(NamedTuple):
+    """Inputs that were read: their ids, these with a mask (B, S), and what the hand-written decoder sees of them."""
+
+    sources: Sequence[np.ndarray]
+    source_BS: torch.Tensor
+    mask_BS: torch.Tensor
+    seen: Any
+
+
+class _Alike(NamedTuple):
+    """What examples agree in that are answered together: limit and beams of a text, and how many choices are ranked."""
+
+    limit: int
+    beams: int
+    choices: int
+
+
+def neutral(eg: Example) -> str:
+    """Return what the input says without its columns, as "sst2 sentence: "."""
+    return "".join(piece.text for piece in eg.pieces if piece.column is None)
 
 
 class Seq2Seq(ByStep):
@@ -169,44 +194,103 @@ class Seq2Seq(ByStep):
         return self._fresh(lambda: Translator(self.net, kind, names=names, pad=tokens.pad, end=tokens.eos))
 
     def write(self, egs: Sequence[Example]) -> list[str]:
-        """Return answers, in the order asked: greedy, drawn, or the best of ``beams`` where a text is asked for.
+        """Return answers, in the order asked: greedy, drawn, or the best of ``beams`` where a text is asked for."""
+        return self.answers(egs, ("write",))["write"]
 
-        Rows are sorted by length, so that padding is little.
+    def choose(self, egs: Sequence[Example]) -> list[str]:
+        """Return the choice that each answer is when nothing but choices can be written, greedily."""
+        return self.answers(egs, ("constrained",))["constrained"]
+
+    def rank(self, egs: Sequence[Example]) -> list[list[float]]:
+        """Return log p(choice | input) of every choice in nats, its end-of-sequence token included.
+
+        ``rank_by`` of the options may divide it by the choice's tokens or bytes, or take away log p(choice | the input
+        without its columns): `t2t.models.ranking`.
         """
-        writer, texts = self._writer(), [""] * len(egs)
-        known = {kind: (self.answer_limit(eg), self._beams(eg)) for kind, eg in {_kind(e): e for e in egs}.items()}
-        ways = [known[_kind(eg)] for eg in egs]
-        for limit, beams in sorted(set(ways)):
-            where = [i for i, own in enumerate(ways) if own == (limit, beams)]
-            for part in self._parts([egs[i] for i in where], limit * beams):
+        return self.answers(egs, ("rank",))["rank"]
+
+    def answers(self, egs: Sequence[Example], ways: Sequence[str]) -> dict[str, list[Any]]:
+        """Return what `write`, `choose` ("constrained") and `rank` say to each example, by way.
+
+        An input is read once for all ways where the hand-written code answers. Rows are sorted by length, so that
+        padding is little.
+        """
+        spelt = self._spelt(egs) if set(ways) != {"write"} else {}
+        writer = self._writer()
+        said: dict[str, list[Any]] = {way: [None] * len(egs) for way in ways}
+        for alike, where in self._alike(egs, ways).items():
+            room = max(alike.limit * alike.beams, self._room(egs, where, ways, spelt))
+            for part in self._parts([egs[i] for i in where], room):
                 some = [egs[where[i]] for i in part]
-                rows = self._written(writer, some, limit, beams)
-                for i, row, text in zip(part, rows, self.tokens.answers(rows, some), strict=True):
-                    texts[where[i]] = text
-                    if self.tokens.eos not in row and len(row) >= limit:
-                        self.tokens.tallies.setdefault(egs[where[i]].task, Tally()).answers_unfinished += 1
-        return texts
+                read = self._read([e.source for e in self.tokens.encode(some)], writer)
+                for way in ways:
+                    for i, one in zip(part, self._answered(way, read, writer, some, alike, spelt), strict=True):
+                        said[way][where[i]] = one
+        if "rank" in ways:
+            said["rank"] = self._compared(said["rank"], egs, spelt)
+        return said
+
+    def _answered(
+        self, way: str, read: _Read, writer: Any, egs: Sequence[Example], alike: _Alike, spelt: Spelt
+    ) -> Sequence[Any]:
+        """Return the answers to inputs that were read, in one way."""
+        if way == "write":
+            return self._written(read, writer, egs, alike.limit, alike.beams)
+        return (
+            self._chosen(read, writer, egs, spelt) if way == "constrained" else self._ranked(read, writer, egs, spelt)
+        )
+
+    def _alike(self, egs: Sequence[Example], ways: Sequence[str]) -> dict[_Alike, list[int]]:
+        """Return where the examples are that are answered together."""
+        known = {kind: (self.answer_limit(eg), self._beams(eg)) for kind, eg in {_kind(e): e for e in egs}.items()}
+        found: dict[_Alike, list[int]] = {}
+        for i, eg in enumerate(egs):
+            limit, beams = known[_kind(eg)] if "write" in ways else (0, 1)
+            found.setdefault(_Alike(limit, beams, len(eg.choices) if "rank" in ways else 0), []).append(i)
+        return dict(sorted(found.items()))
+
+    def _room(self, egs: Sequence[Example], where: Sequence[int], ways: Sequence[str], spelt: Spelt) -> int:
+        """Return the most tokens of choices that are in memory at once for an example."""
+        longest = [len(ids) for choices in spelt.values() for ids in choices] if "constrained" in ways else []
+        whole = [sum(map(len, spelt[egs[i].choices])) for i in where] if "rank" in ways else []
+        return max([*longest, *whole], default=0)
 
     def _beams(self, eg: Example) -> int:
         return 1 if eg.choices or eg.range else self.options.beams
 
+    def _read(self, sources: Sequence[np.ndarray], writer: Any) -> _Read:
+        """Return inputs that were read: by the hand-written code as far as a decoder sees them."""
+        source_BS, mask_BS = self._padded(sources)
+        if not isinstance(writer, Packed):
+            return _Read(sources, source_BS, mask_BS, None)
+        with torch.inference_mode():
+            return _Read(sources, source_BS, mask_BS, writer.read(source_BS, mask_BS))
+
     def _written(
-        self, packed: Packed | Translator | None, egs: Sequence[Example], limit: int, beams: int
+        self, read: _Read, writer: Packed | Translator | None, egs: Sequence[Example], limit: int, beams: int
+    ) -> list[str]:
+        """Return an answer to each example as text; those that had not ended at the limit are counted."""
+        rows = self._rows(read, writer, egs, limit, beams)
+        for row, eg in zip(rows, egs, strict=True):
+            if self.tokens.eos not in row and len(row) >= limit:
+                self.tokens.tallies.setdefault(eg.task, Tally()).answers_unfinished += 1
+        return self.tokens.answers(rows, egs)
+
+    def _rows(
+        self, read: _Read, writer: Packed | Translator | None, egs: Sequence[Example], limit: int, beams: int
     ) -> list[list[int]]:
-        """Return the ids of an answer to each example, without the start token."""
-        if isinstance(packed, Translator):
-            sources = [e.source for e in self.tokens.encode(egs)]
-            return packed.write(sources, end=self.tokens.eos, limit=limit, beams=beams)
-        source_BS, mask_BS = self._source(egs)
+        """Return the ids of an answer to each input, without the start token."""
+        if isinstance(writer, Translator):
+            return writer.write(read.sources, end=self.tokens.eos, limit=limit, beams=beams)
         drawn = sampler(egs, self.options, limit=limit)
-        if packed is None:
+        if writer is None:
             with self._answering():
                 how = self._how(max_new_tokens=limit, num_beams=beams)
-                out_BT = self.net.generate(input_ids=source_BS, attention_mask=mask_BS, generation_config=how,
-                                           logits_processor=drawn and drawn.processor())  # fmt: skip
+                out_BT = self.net.generate(input_ids=read.source_BS, attention_mask=read.mask_BS,
+                                           generation_config=how, logits_processor=drawn and drawn.processor())  # fmt: skip
             return out_BT[:, 1:].tolist()
         with torch.inference_mode():
-            decoder = Decoder(packed, packed.read(source_BS, mask_BS), beams)
+            decoder = Decoder(writer, read.seen, beams)
             how = {"start": self.start, "end": self.tokens.eos, "limit": limit, "names": len(self.tokens.tokenizer)}
             if beams > 1:
                 return beam(decoder, **how).tolist()
@@ -222,26 +306,17 @@ class Seq2Seq(ByStep):
             no_repeat_ngram_size=0, repetition_penalty=1.0, length_penalty=1.0, early_stopping=False, **own,
         )  # fmt: skip
 
-    def choose(self, egs: Sequence[Example]) -> list[str]:
-        """Return the choice that each answer is when nothing but choices can be written, greedily."""
-        spelt = self._spelt(egs)
-        packed, chosen = self._weights(), [""] * len(egs)
-        longest = max((len(ids) for choices in spelt.values() for ids in choices), default=0)
-        roots = {choices: trie(ids) for choices, ids in spelt.items()} if packed else {}
-        for part in self._parts(egs, longest):
-            some = [egs[i] for i in part]
-            source_BS, mask_BS = self._source(some)
-            if packed is None:
-                picks = self._chosen(source_BS, mask_BS, [spelt[eg.choices] for eg in some])
-            else:
-                with torch.inference_mode():
-                    decoder = Decoder(packed, packed.read(source_BS, mask_BS))
-                    picks = constrained(decoder, [roots[eg.choices] for eg in some], start=self.start)
-            for i, pick in zip(part, picks, strict=True):
-                chosen[i] = egs[i].choices[pick]
-        return chosen
+    def _chosen(self, read: _Read, packed: Packed | None, egs: Sequence[Example], spelt: Spelt) -> list[str]:
+        """Return the choice that is written to each input where nothing else can be."""
+        if packed is None:
+            picks = self._limited(read, [spelt[eg.choices] for eg in egs])
+        else:
+            roots = {choices: trie(spelt[choices]) for choices in {eg.choices for eg in egs}}
+            with torch.inference_mode():
+                picks = constrained(Decoder(packed, read.seen), [roots[eg.choices] for eg in egs], start=self.start)
+        return [eg.choices[pick] for eg, pick in zip(egs, picks, strict=True)]
 
-    def _chosen(self, source_BS: torch.Tensor, mask_BS: torch.Tensor, spelt: Sequence[list[list[int]]]) -> list[int]:
+    def _limited(self, read: _Read, spelt: Sequence[list[list[int]]]) -> list[int]:
         """Return which of its choices, as ids, transformers writes to each input."""
 
         def following(row: int, said: torch.Tensor) -> list[int]:
@@ -253,13 +328,13 @@ class Seq2Seq(ByStep):
         limit = max(len(ids) for choices in spelt for ids in choices)
         with self._answering():
             out_BT = self.net.generate(
-                input_ids=source_BS, attention_mask=mask_BS, prefix_allowed_tokens_fn=following,
+                input_ids=read.source_BS, attention_mask=read.mask_BS, prefix_allowed_tokens_fn=following,
                 generation_config=self._how(max_new_tokens=limit, num_beams=1),
             )  # fmt: skip
         rows = zip(out_BT[:, 1:].tolist(), spelt, strict=True)
         return [next(i for i, ids in enumerate(choices) if row[: len(ids)] == ids) for row, choices in rows]
 
-    def _spelt(self, egs: Sequence[Example]) -> dict[tuple[str, ...], list[list[int]]]:
+    def _spelt(self, egs: Sequence[Example]) -> Spelt:
         """Return the ids of all choices; raise ``UsageError`` where an example has none to choose from."""
         if self.options.engine != "own":
             raise UsageError(f"{self.options.engine} neither ranks choices nor is constrained to them", where="engine",
@@ -269,39 +344,21 @@ class Seq2Seq(ByStep):
         every = dict.fromkeys(eg.choices for eg in egs)
         return {choices: [ids.tolist() for ids in self.tokens.ids(choices, target=True)] for choices in every}
 
-    def rank(self, egs: Sequence[Example]) -> list[list[float]]:
-        """Return log p(choice | input) of every choice in nats, its end-of-sequence token included."""
-        nats: list[list[float]] = [[] for _ in egs]
-        spelt, packed = self._spelt(egs), self._weights()
-        for count in sorted(set(map(len, spelt))):
-            where = [i for i, eg in enumerate(egs) if len(eg.choices) == count]
-            longest = max(sum(map(len, spelt[egs[i].choices])) for i in where)
-            for part in self._parts([egs[i] for i in where], longest):
-                some = [egs[where[i]] for i in part]
-                found = self._scored(packed, some, spelt) if packed else self._ranked(some, spelt, count)
-                for i, values in zip(part, found, strict=True):
-                    nats[where[i]] = values
-        return nats
-
-    def _scored(
-        self, packed: Packed, egs: Sequence[Example], spelt: Mapping[Any, list[list[int]]]
-    ) -> list[list[float]]:
-        """Return the nats of the choices of each example: one pass over all their beginnings."""
+    def _ranked(self, read: _Read, packed: Packed | None, egs: Sequence[Example], spelt: Spelt) -> list[list[float]]:
+        """Return the nats of the choices of each example: one pass over all their beginnings, or one a choice."""
+        if packed is None:
+            return self._rank(read, [[spelt[eg.choices][c] for eg in egs] for c in range(len(egs[0].choices))]).tolist()
         known = {choices: prefixes(spelt[choices], self.start) for choices in {eg.choices for eg in egs}}
         with torch.inference_mode():
-            return score(packed, packed.read(*self._source(egs)), [known[eg.choices] for eg in egs])
+            return score(packed, read.seen, [known[eg.choices] for eg in egs])
 
-    def _ranked(self, egs: Sequence[Example], spelt: Mapping[Any, list[list[int]]], count: int) -> list[list[float]]:
-        return self._rank(egs, [[spelt[eg.choices][c] for eg in egs] for c in range(count)]).tolist()
-
-    def _rank(self, egs: Sequence[Example], columns: Sequence[Sequence[Any]]) -> torch.Tensor:
+    def _rank(self, read: _Read, columns: Sequence[Sequence[Any]]) -> torch.Tensor:
         """Return the nats (B, C) of C choices, each a column of B targets.
 
         The encoder runs once, the decoder C times.
         """
-        source_BS, mask_BS = self._source(egs)
         with self._answering():
-            encoded = self.net.get_encoder()(input_ids=source_BS, attention_mask=mask_BS)
+            encoded = self.net.get_encoder()(input_ids=read.source_BS, attention_mask=read.mask_BS)
             nats = []
             for column in columns:
                 rows = [torch.as_tensor(target, dtype=torch.long) for target in column]
@@ -309,13 +366,30 @@ class Seq2Seq(ByStep):
                 shifted_BT = target_BT.roll(1, 1).clamp(min=0)
                 shifted_BT[:, 0] = self.start
                 logits_BTV = self.net(
-                    encoder_outputs=encoded, attention_mask=mask_BS, decoder_input_ids=shifted_BT, use_cache=False
+                    encoder_outputs=encoded, attention_mask=read.mask_BS, decoder_input_ids=shifted_BT, use_cache=False
                 ).logits
                 picked_BT = (
                     log_softmax(logits_BTV.float(), -1).gather(-1, target_BT.clamp(min=0)[..., None]).squeeze(-1)
                 )
                 nats.append(picked_BT.masked_fill(target_BT < 0, 0.0).sum(-1))
         return torch.stack(nats, dim=1)
+
+    def _compared(self, nats: list[list[float]], egs: Sequence[Example], spelt: Spelt) -> list[list[float]]:
+        """Return what choices are ranked by: ``rank_by`` of the options."""
+        by = self.options.rank_by
+        check_ranking(by)
+        if by != "pmi":
+            return [by_length(row, spelt[eg.choices], eg.choices, by) for row, eg in zip(nats, egs, strict=True)]
+        packed, prior = self._weights(), dict[tuple[str, tuple[str, ...]], list[float]]()
+        for eg in egs:
+            key = neutral(eg), eg.choices
+            if key not in prior:  # mostly one a prompt
+                read = self._read(self.tokens.ids(key[:1]), packed)
+                (prior[key],) = self._ranked(read, packed, [eg], spelt)
+        return [
+            [value - alone for value, alone in zip(row, prior[neutral(eg), eg.choices], strict=True)]
+            for row, eg in zip(nats, egs, strict=True)
+        ]
 
     def _parts(self, egs: Sequence[Example], answer: int) -> list[list[int]]:
         """Cut ``egs`` into batches of similar length; ``answer`` tokens a row count towards the budget.
@@ -326,11 +400,10 @@ class Seq2Seq(ByStep):
         batches = plan(lengths, np.full(len(egs), min(answer, USUAL)), budget=self.options.eval_tokens)
         return [batch.tolist() for batch in batches]
 
-    def _source(self, egs: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _padded(self, sources: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return input ids and mask (B, S)."""
-        ids = [e.source for e in self.tokens.encode(egs)]
-        source_BS = torch.from_numpy(pad(ids, self.tokens.pad)).to(self.device)
-        lengths_B1 = torch.tensor([[len(row)] for row in ids], device=self.device)
+        source_BS = torch.from_numpy(pad(sources, self.tokens.pad)).to(self.device)
+        lengths_B1 = torch.tensor([[len(row)] for row in sources], device=self.device)
         mask_BS = (torch.arange(source_BS.shape[1], device=self.device)[None] < lengths_B1).long()
         return source_BS, mask_BS
 
