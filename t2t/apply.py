@@ -34,6 +34,7 @@ from t2t.predict import (
     check_limit,
     check_way,
     cost,
+    count,
     report_json,
     run_signature,
 )
@@ -127,7 +128,6 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
     started = time.monotonic()
     answered = answer_sets(loaded, found, by=config.by, watch=watch, folder=folder)
     seconds = time.monotonic() - started
-    count = sum(len(preds) for _, answers in answered.values() for preds in answers.values())
     scored = {egs.task.name for egs in found.score.values()}
     tallies = {name: tally for name, tally in loaded.tokens.tallies.items() if name in scored}
     report = build_report(
@@ -136,7 +136,7 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
         config.split,
         answered,
         signature=run_signature(model, config),
-        cost=cost(loaded, count, seconds),
+        cost=cost(loaded, count(answered), seconds),
         notes=[*found.notes, *warnings, *(line for name, tally in tallies.items() for line in tally.warnings(name))],
     )
     said = report_json(report, found, answered, tallies)

@@ -75,7 +75,10 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--family", help="Force a model family.")
 @click.option("--split", default="validation", show_default=True)
 @click.option(
-    "--by", default="write", show_default=True, help="write | rank | both | constrained (nothing but choices)."
+    "--by",
+    default="write",
+    show_default=True,
+    help="write | rank | both | constrained (nothing but choices) | all three.",
 )
 @_answering
 @click.option("--prompt", help="The prompt, several (t5,plain) or all: a score for each, and their spread.")

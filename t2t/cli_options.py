@@ -59,7 +59,7 @@ HELP = {
     "max_target": "Most tokens of a target or an answer.",
     "eval_every": "Evaluate every N steps and keep the best model (0: only at the end).",
     "save_every": "Write a checkpoint every N steps (0: only at the end).",
-    "by": "How choices are answered in the final evaluation: write | rank | both | constrained.",
+    "by": "How choices are answered in the final evaluation: write | rank | both | constrained | all.",
     "track": "Who follows the run beside metrics.jsonl: tensorboard, wandb, mlflow, trackio, separated by commas.",
     "seed": "Seed of the stream, dropout and fresh weights.",
 }

@@ -34,7 +34,7 @@ def show_run(obj: Any, folder: Path, *, push_to: str | None = None) -> None:
 
 
 def show_report(folder: Path) -> None:
-    from t2t.report import held_out_table, pair_table, prompt_table, read, repair_table, signatures, table
+    from t2t.report import held_out_table, pair_table, prompt_table, read, repair_table, signatures, table, way_table
 
     report = read(folder)
     title = f"{report['run']} · {report['split']}" + (" · SAMPLE DATA" if report["source"] == "sample" else "")
@@ -53,6 +53,8 @@ def show_report(folder: Path) -> None:
             click.echo(visible(signature, 1000))
     if several:
         show("spread over prompts", several, right=("prompts", "mean", "lowest", "highest", "sd"))
+    if ways := way_table(report):
+        show("where ways of answering differ", ways, right=tuple(ways[0])[2:])
     if repairs := repair_table(report):
         show("repaired answers", repairs, right=("count",))
     if pairs := pair_table(report):

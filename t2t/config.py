@@ -191,7 +191,7 @@ _FP16 = "T5 shapes overflow in fp16 (activations pass 65,504; they were trained 
 _ALLOWED: dict[str, tuple[str | None, ...]] = {
     "precision": ("auto", "fp32", "bf16", "int8"),
     "long_targets": ("error", "cut"),
-    "by": ("write", "rank", "both", "constrained"),
+    "by": ("write", "rank", "both", "constrained", "all"),
     "engine": ("own", "ctranslate2"),
     "rates": (None, *POLICIES[:3]),
     "shots_by": ("random", "balanced", "nearest"),

@@ -76,6 +76,15 @@ def _found(report: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
                 said = _of(count, counts["examples"]) if kind in SHARES else f"{count:,}"
                 yield title, f"{name}: {said}", grave
     yield from _no_better(report)
+    for one in report.get("ways", ()):
+        if one.get("holm", 1.0) <= 0.05:
+            ways = one["first"], one["second"]
+            better, worse = ways if one["first_only"] > one["second_only"] else ways[::-1]
+            counts = sorted((one["first_only"], one["second_only"]), reverse=True)
+            place = (
+                f"{one['set']}: {better} alone right in {counts[0]:,} rows, {worse} in {counts[1]:,} of {one['n']:,}"
+            )
+            yield "Ways of answering that are not equally good", f"{one['set']}: {place}", False
     for one in report.get("answered", ()):
         if one["repaired"]:
             place = f"{one['set']} ({one['by']}): {_of(one['repaired'], one['n'])}"

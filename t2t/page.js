@@ -2,7 +2,7 @@
 // The browser of answers: rows are in JSON blocks, one a set; what is shown is built with textContent alone.
 (() => {
   const PAGE = 50, WORDS = 300;
-  const RIGHT = 1, UNPARSED = 2, REPAIRED = 4, HIDDEN = 8;
+  const RIGHT = 1, UNPARSED = 2, REPAIRED = 4, HIDDEN = 8, DIFFERENT = 16;
   const [UID, INPUT, TEXT, TARGET, ANSWER, FLAGS, SURE, REPAIRS, WORD, GOLD, OTHERS] = Array(11).keys();
   const find = (id) => document.getElementById(id);
   const box = find("browser");
@@ -16,7 +16,8 @@
     wrong: (row) => !(row[FLAGS] & (RIGHT | HIDDEN)),
     unparsed: (row) => row[FLAGS] & UNPARSED,
     repaired: (row) => row[FLAGS] & REPAIRED,
-    // Rows of several runs: which have the gold answer.
+    different: (row) => row[FLAGS] & DIFFERENT,
+    // Of a report OTHERS are what other ways wrote, of a comparison what other runs did and whether it was right.
     "won by another": (row) => !(row[FLAGS] & RIGHT) && row[OTHERS].some((other) => other[1] & RIGHT),
     "lost by another": (row) => row[FLAGS] & RIGHT && row[OTHERS].some((other) => !(other[1] & RIGHT)),
     "wrong in all": (row) => !(row[FLAGS] & RIGHT) && row[OTHERS].every((other) => !(other[1] & RIGHT)),
@@ -111,6 +112,7 @@
       if (block.kind === "text" && now !== "right") parts.push(["difference", compared(row[TEXT], row[TARGET])]);
     }
     if (row[FLAGS] & UNPARSED) parts.splice(2, 0, ["parsed", make("em", "", "nothing could be read")]);
+    if (row[OTHERS].length) parts.push(["other ways", row[OTHERS].join("; ")]);
     return make("article", `eg ${now}`, head, make("dl", "", ...parts.flatMap(item)));
   }
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 import shlex
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import islice
@@ -31,11 +32,12 @@ __all__ = ["MOST_CHARS", "MOST_ROWS", "html", "read_metrics", "rendered", "row_o
 
 MOST_ROWS = 10_000  # of a set
 MOST_CHARS = 48_000_000  # of all sets together
-LONGEST = {"input": 2000, "answer": 1000}  # characters of a text
+LONGEST = {"input": 2000, "answer": 1000, "other": 200}  # characters of a text
 MOST_POINTS = 400  # of a curve
-RIGHT, UNPARSED, REPAIRED, HIDDEN = 1, 2, 4, 8  # hidden: the gold answer of a test split
+RIGHT, UNPARSED, REPAIRED, HIDDEN, DIFFERENT = 1, 2, 4, 8, 16  # hidden: the gold answer of a test split
 
 Curves = dict[str, list[tuple[int, float]]]
+Said = dict[tuple[str, str], tuple[Any, str]]  # of a row under a prompt: what was read, and what was written
 
 
 def html(report: dict[str, Any], folder: Path, tables: Mapping[str, Any]) -> str:
@@ -107,6 +109,8 @@ def _answers(folder: Path, report: Mapping[str, Any]) -> tuple[list[dict[str, An
                     *(folder / "eval" / report["split"]).glob("*.predictions.jsonl")])  # fmt: skip
     known = {(file_name(one["set"]), one["by"]): one for one in report.get("answered", ())}
     blocks, counted = [], []
+    ways = Counter(way_of(path)[0] for path in paths)
+    said_in = _said([path for path in paths if ways[way_of(path)[0]] > 1])
     for path in paths:
         stem, by = way_of(path)
         preds = read_predictions(path)
@@ -121,8 +125,20 @@ def _answers(folder: Path, report: Mapping[str, Any]) -> tuple[list[dict[str, An
             counted.append(said)
         labels = (said or {}).get("labels") or ()
         shown = said["set"] if said else name
-        blocks.append(_block(shown, by, first, labels, budget=MOST_CHARS // len(paths), more=more))
+        others = {way: texts for way, texts in said_in.get(stem, {}).items() if way != by}
+        blocks.append(_block(shown, by, first, labels, others, budget=MOST_CHARS // len(paths), more=more))
     return blocks, list(report.get("answered", counted))
+
+
+def _said(paths: Sequence[Path]) -> dict[str, dict[str, Said]]:
+    """Return of sets that were answered in several ways what was read and written in each, by row."""
+    found: dict[str, dict[str, Said]] = {}
+    for path in paths:
+        stem, by = way_of(path)
+        said = {(pred.uid, pred.prompt): (pred.answer, visible(pred.text, LONGEST["other"]))
+                for pred in islice(read_predictions(path), MOST_ROWS)}  # fmt: skip
+        found.setdefault(stem, {})[by] = said
+    return found
 
 
 def _choices(name: str, preds: Sequence[Prediction]) -> Sequence[str]:
@@ -136,16 +152,23 @@ def _choices(name: str, preds: Sequence[Prediction]) -> Sequence[str]:
 
 
 def _block(
-    name: str, by: str, preds: Sequence[Prediction], labels: Sequence[str], *, budget: int, more: bool
+    name: str,
+    by: str,
+    preds: Sequence[Prediction],
+    labels: Sequence[str],
+    others: Mapping[str, Said],
+    *,
+    budget: int,
+    more: bool,
 ) -> dict[str, Any]:
     """Return a set for the browser: its rows, and what was left out of them."""
     rows: list[list[Any]] = []
     cut = chars = 0
     for pred in preds:
-        row = row_of(pred, labels)
+        row = row_of(pred, labels, others)
         rows.append(row)
         cut += len(pred.input) > LONGEST["input"] or max(len(pred.text), len(pred.target)) > LONGEST["answer"]
-        chars += sum(len(cell) for cell in row[:4]) + 8 * len(row[8])
+        chars += sum(len(cell) for cell in (*row[:4], *row[10])) + 8 * len(row[8])
         if chars > budget:
             break
     left = len(rows) < len(preds) or more
@@ -159,19 +182,25 @@ def _block(
     return {"set": visible(name), "by": by, "kind": kind, "kinds": kinds, "bounds": " ".join(bounds), "rows": rows}
 
 
-def row_of(pred: Prediction, labels: Sequence[str] = ()) -> list[Any]:
+def row_of(pred: Prediction, labels: Sequence[str] = (), others: Mapping[str, Said] | None = None) -> list[Any]:
     """Return an answer as the browser's script takes it: texts with control characters made visible, and flags."""
     tagged = len(pred.words) > 0
     hidden = pred.gold is None
     right = not hidden and _right(pred)
+    key = pred.uid, pred.prompt
+    different = {
+        way: said[key][1] for way, said in (others or {}).items() if key in said and said[key][0] != pred.answer
+    }
     sure = None if pred.choice_nats is None else round(max(probabilities(pred.choice_nats)), 4)
     return [
         visible(pred.uid), visible(pred.input, LONGEST["input"]), visible(pred.text, LONGEST["answer"]),
         visible(pred.target, LONGEST["answer"]), _parsed(pred, labels),
-        RIGHT * right | UNPARSED * pred.unparsed | REPAIRED * bool(pred.repairs) | HIDDEN * hidden, sure,
+        RIGHT * right | UNPARSED * pred.unparsed | REPAIRED * bool(pred.repairs) | HIDDEN * hidden
+        | DIFFERENT * bool(different), sure,
         ", ".join(f"{visible(kind)} {count}" for kind, count in pred.repairs.items()),
         [visible(word, 60) for word in pred.words],
         [visible(tag, 60) for tag in pred.gold] if tagged and not hidden else None,
+        [f"{way}: {text}" for way, text in different.items()],
     ]  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from t2t.mixtures import Mix
 from t2t.models import Model
 from t2t.runs import growing, peak_memory_mb
 from t2t.sets import Sets
+from t2t.significance import holm, mcnemar, paired
 from t2t.tasks import task
 from t2t.tokens import Tally
 from t2t.types import Example, Prediction, Report, Score, Task
@@ -39,6 +40,7 @@ __all__ = [
     "Answers",
     "Gather",
     "WAYS",
+    "agreement",
     "answer",
     "answer_sets",
     "answers_for",
@@ -49,6 +51,7 @@ __all__ = [
     "check_limit",
     "check_way",
     "cost",
+    "count",
     "data",
     "evaluate",
     "evaluate_sets",
@@ -65,12 +68,15 @@ __all__ = [
     "spread",
     "tabulated",
     "way_of",
+    "ways_of",
     "write_predictions",
 ]
 
 Ticker = Callable[[int], None]
 CHUNK = 512
 WAYS = ("write", "rank", "constrained")  # of answering
+ASKS = {"write": "write", "rank": "rank", "constrained": "choose"}  # what a model is asked in each
+SEVERAL = {"both": ("write", "rank"), "all": ("write", "constrained", "rank")}
 MOST_LABELS = 60  # in a table of answers by gold answers
 
 
@@ -131,7 +137,7 @@ def answer(
     left = iter(egs)
     # Long stretches let the model sort by length; several of them let a progress bar move.
     while part := list(itertools.islice(left, CHUNK)):
-        preds = _by_rank(model, part) if by == "rank" else _by_text(model, part, of, by)
+        preds = _answered(model, part, (by,), of)[by]
         if tick:
             tick(len(part))
         yield from preds
@@ -154,12 +160,31 @@ def check_way(model: Model, by: str) -> None:
                          fix="Use --by write or --engine own.")  # fmt: skip
 
 
-def _by_text(model: Model, egs: Sequence[Example], of: Task | None, by: str) -> list[Prediction]:
-    check_way(model, by)
+def ways_of(model: Model, by: str) -> tuple[str, ...]:
+    """Return the ways of answering that ``by`` asks for; of ``both`` and ``all`` those that the family has."""
+    if by not in SEVERAL:
+        return (by,)
+    if not model.generates:
+        return ("rank",)
+    return tuple(way for way in SEVERAL[by] if hasattr(model, ASKS[way]))
+
+
+def _answered(
+    model: Model, egs: Sequence[Example], ways: Sequence[str], of: Task | None
+) -> dict[str, list[Prediction]]:
+    """Return the answers to a stretch of examples in each way; at once, where a model can."""
+    for way in ways:
+        check_way(model, way)
+    at_once = getattr(model, "answers", None) if len(ways) > 1 else None
+    said = at_once(egs, ways) if at_once else {way: getattr(model, ASKS[way])(egs) for way in ways}
+    return {way: _ranked(egs, said[way]) if way == "rank" else _read(egs, said[way], of) for way in ways}
+
+
+def _read(egs: Sequence[Example], texts: Sequence[str], of: Task | None) -> list[Prediction]:
+    """Return what was written, and what was read from it."""
     forms = {name: form(of or task(name)) for name in {eg.task for eg in egs}}
-    answer = getattr(model, "choose" if by == "constrained" else "write")
     out = []
-    for eg, text in zip(egs, answer(egs), strict=True):
+    for eg, text in zip(egs, texts, strict=True):
         reading = forms[eg.task].read(text, eg)
         out.append(_prediction(eg, text, reading.answer, repairs=reading.repairs))
     return out
@@ -173,9 +198,10 @@ def _prediction(eg: Example, text: str, answer: Any, **more: Any) -> Prediction:
     )  # fmt: skip
 
 
-def _by_rank(model: Model, egs: Sequence[Example]) -> list[Prediction]:
+def _ranked(egs: Sequence[Example], scores: Sequence[Sequence[float]]) -> list[Prediction]:
+    """Return the first choice of the highest score."""
     out = []
-    for eg, nats in zip(egs, model.rank(egs), strict=True):
+    for eg, nats in zip(egs, scores, strict=True):
         if not all(map(math.isfinite, nats)):
             raise NonFiniteError("the model's likelihoods are not finite", where=eg.uid, code="K10")
         first = max(range(len(nats)), key=nats.__getitem__)
@@ -222,56 +248,68 @@ def evaluate_sets(
     gather: Gather | None = None,
     folder: Path | None = None,
 ) -> tuple[list[Score], dict[str, Answers]]:
-    """Score every set, each answer labelled with how it was given.
-
-    Tasks without choices are written even where ranking is asked for; a family that does not generate ranks choices.
-
-    Each rank answers every ``world``-th example, so that each is scored exactly once. With ``folder`` the predictions
-    are written below ``eval/SPLIT/``, as they are made.
-    """
-    gather = gather or Gather()
-    scores: list[Score] = []
-    answers: dict[str, Answers] = {}
-    total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
-    check_way(model, by)
-    if by != "rank":  # what an earlier evaluation counted is not this one's
-        for tally in model.tokens.tallies.values():
-            tally.answers_unfinished = 0
-    with watch.task("answering", total) as tick:
-        for name, egs in sets.score.items():
-            how = "write" if not egs.ranked else by if model.generates else "rank"
-            said = answers[name] = Answers()
-            with ExitStack() as stack:
-                if folder:
-                    kind = "" if how == "write" else f".{how}"
-                    file = folder / "eval" / egs.split / f"{file_name(name)}{kind}.predictions.jsonl"
-                    write = stack.enter_context(growing(file))
-                for preds in _shared(model, egs, how, gather, tick):
-                    said.add(preds)
-                    if folder:
-                        write(_as_lines(preds))
-            scores += score(egs, said, by=how) if egs.labelled else []
-    return scores, answers
-
-
-def _shared(model: Model, egs: Examples, by: str, gather: Gather, tick: Ticker) -> Iterator[list[Prediction]]:
-    """Yield the answers of all ranks to a stretch of examples after the other, in their order."""
-    size = CHUNK * gather.world
-    for start in range(0, len(egs), size):  # as many stretches on every rank: each is a call that waits for the others
-        mine = range(start + gather.rank, min(start + size, len(egs)), gather.world)
-        preds = answer(model, (egs[i] for i in mine), of=egs.task, by=by, tick=tick)
-        answered = gather.join(list(zip(mine, preds, strict=True)))
-        yield [pred for _, pred in sorted(answered, key=lambda pair: pair[0])]
+    """Score every set in one way, see `answer_sets`."""
+    return answer_sets(model, sets, by=by, watch=watch, gather=gather, folder=folder)[by]
 
 
 def answer_sets(
     model: Model, sets: Sets, *, by: str, watch: Any, gather: Gather | None = None, folder: Path | None = None
 ) -> Answered:
-    """Score every set in each way that ``by`` asks for; both is write and rank (one, for a family with but one)."""
-    ways = (by,) if by != "both" else ("write", "rank") if model.generates else ("rank",)
+    """Score every set in each way that ``by`` asks for (`ways_of`), each answer labelled with how it was given.
+
+    Rows are read and put into words once for all ways. Tasks without choices are written, once, even where ranking is
+    asked for; a family that does not generate ranks choices. Each rank answers every ``world``-th example, so that each
+    is scored exactly once. With ``folder`` the predictions are written below ``eval/SPLIT/``, as they are made.
+    """
+    gather, ways = gather or Gather(), ways_of(model, by)
+    answered: dict[str, tuple[list[Score], dict[str, Answers]]] = {way: ([], {}) for way in ways}
+    total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
     for way in ways:
         check_way(model, way)
-    return {way: evaluate_sets(model, sets, by=way, watch=watch, gather=gather, folder=folder) for way in ways}
+    if ways != ("rank",):  # what an earlier evaluation counted is not this one's
+        for tally in model.tokens.tallies.values():
+            tally.answers_unfinished = 0
+    with watch.task("answering", total) as tick:
+        for name, egs in sets.score.items():
+            hows = {way: "write" if not egs.ranked else way if model.generates else "rank" for way in ways}
+            said = {how: Answers() for how in hows.values()}
+            with ExitStack() as stack:
+                files = {how: stack.enter_context(growing(_file(folder, egs, name, how))) for how in said if folder}
+                for part in _shared(model, egs, tuple(said), gather, tick):
+                    for how, preds in part.items():
+                        said[how].add(preds)
+                        if folder:
+                            files[how](_as_lines(preds))
+            scores = {how: score(egs, one, by=how) if egs.labelled else [] for how, one in said.items()}
+            for way, how in hows.items():
+                answered[way][0].extend(scores[how])
+                answered[way][1][name] = said[how]
+    return answered
+
+
+def _file(folder: Path | None, egs: Examples, name: str, by: str) -> Path:
+    """Return where the predictions of a set are written."""
+    kind = "" if by == "write" else f".{by}"
+    return (folder or Path()) / "eval" / egs.split / f"{file_name(name)}{kind}.predictions.jsonl"
+
+
+def _shared(
+    model: Model, egs: Examples, ways: Sequence[str], gather: Gather, tick: Ticker
+) -> Iterator[dict[str, list[Prediction]]]:
+    """Yield the answers of all ranks to a stretch of examples after the other, in their order, by way."""
+    size = CHUNK * gather.world
+    for start in range(0, len(egs), size):  # as many stretches on every rank: each is a call that waits for the others
+        mine = range(start + gather.rank, min(start + size, len(egs)), gather.world)
+        some = [egs[i] for i in mine]
+        preds = _answered(model, some, ways, egs.task) if some else dict.fromkeys(ways, list[Prediction]())
+        tick(len(some))
+        joined = {way: gather.join(list(zip(mine, own, strict=True))) for way, own in preds.items()}
+        yield {way: [pred for _, pred in sorted(own, key=lambda pair: pair[0])] for way, own in joined.items()}
+
+
+def count(answered: Answered) -> int:
+    """Return how many answers were given; what was written for several ways was given once."""
+    return sum({id(said): len(said) for _, answers in answered.values() for said in answers.values()}.values())
 
 
 def file_name(task_name: str) -> str:
@@ -373,10 +411,44 @@ def report_json(report: Report, sets: Sets, answered: Answered, tallies: Mapping
         "spread": spread(report.rows),
         "repairs": repairs(answers),
         "answered": _tables(sets, answered),
+        "ways": agreement(sets, answered),
         "command": sys.argv,
         "texts": {name: tally.asdict() for name, tally in tallies.items()},
         "data": data(sets),
     }
+
+
+def agreement(sets: Sets, answered: Answered) -> list[dict[str, Any]]:
+    """Return how often two ways of answering a set differ, and whether one of them is right more often.
+
+    ``differ`` and ``first_only`` and ``second_only`` (right where the other is not) count rows. p is McNemar's exact
+    one, or where rows belong together that of exchanging whole groups; ``holm`` is p corrected over all of them. Of
+    answers whose gold ones are hidden nothing is known but where they differ.
+    """
+    found = []
+    for name, egs in sets.score.items():
+        said = [(way, answers[name]) for way, (_, answers) in answered.items()] if egs.ranked else []
+        for (first, one), (second, two) in itertools.combinations(said, 2):
+            counts = _differences(one, two, grouped=bool(egs.task.group))
+            found.append({"set": name, "first": first, "second": second, "n": len(one), **counts})
+    tested = [row for row in found if "p" in row]
+    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["holm"] = p
+    return found
+
+
+def _differences(one: Answers, two: Answers, *, grouped: bool) -> dict[str, Any]:
+    """Return in how many rows answers differ, in how many one alone is right, and p."""
+    pairs = list(zip(one.answers, two.answers, strict=True))
+    differ = sum(a != b for a, b in pairs)
+    if None in one.golds:
+        return {"differ": differ}
+    right = Counter((a == gold, b == gold) for (a, b), gold in zip(pairs, one.golds, strict=True))
+    first_only, second_only = right[True, False], right[False, True]
+    p = mcnemar(first_only, second_only) if not grouped else (
+        paired("accuracy", one.golds, one.answers, two.answers, groups=one.groups).p
+    )  # fmt: skip
+    return {"differ": differ, "first_only": first_only, "second_only": second_only, "p": p}
 
 
 def cost(model: Model, answered: int, seconds: float) -> dict[str, Any]:

@@ -32,6 +32,7 @@ __all__ = [
     "signatures",
     "table",
     "text_table",
+    "way_table",
 ]
 
 
@@ -121,6 +122,28 @@ def repair_table(report: dict[str, Any]) -> list[dict[str, str]]:
         for task, counts in report.get("repairs", {}).items()
         for kind, count in counts.items()
     ]
+
+
+def way_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return where ways of answering differ, one row a set and pair of ways, as text cells."""
+    return [
+        {
+            "set": one["set"],
+            "ways": f"{one['first']}, {one['second']}",
+            "n": f"{one['n']:,}",
+            "answered differently": f"{one['differ']:,}",
+            "only the first right": _counted(one.get("first_only")),
+            "only the second right": _counted(one.get("second_only")),
+            "p": _chance(one.get("p")),
+            "Holm": _chance(one.get("holm")),
+        }
+        for one in report.get("ways", ())
+    ]
+
+
+def _chance(p: float | None) -> str:
+    """Return a p value; none is 0."""
+    return "–" if p is None else "<.001" if p < 0.001 else f"{p:.3f}"
 
 
 def held_out_table(report: dict[str, Any]) -> list[dict[str, str]]:
@@ -257,6 +280,7 @@ def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
         ("Beside published figures, which others measured in their own ways", published_table(report)),
         ("Loss on plain text", held_out_table(report)),
         ("What was trained on", mixture_table(report)),
+        ("Where ways of answering differ", way_table(report)),
         ("Spread over prompts", prompt_table(report)),
         ("Repaired answers", repair_table(report)),
         ("Texts, trained on and scored", text_table(report)),

@@ -39,6 +39,7 @@ from t2t.optim import optimizer as make_optimizer
 from t2t.optim import rate, settle
 from t2t.pairs import pair_costs
 from t2t.predict import (
+    SEVERAL,
     Answered,
     Gather,
     answer_sets,
@@ -46,6 +47,7 @@ from t2t.predict import (
     build_report,
     check_limit,
     check_way,
+    count,
     evaluate_sets,
     labels_of,
     report_json,
@@ -668,7 +670,7 @@ def _is_best(state: State) -> bool:
 
 
 def _by(config: Config) -> str:
-    return "write" if config.by == "both" else config.by
+    return "write" if config.by in SEVERAL else config.by
 
 
 def _chosen(name: str, mean: float, values: dict[str, float]) -> float:
@@ -732,7 +734,7 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
         run.config.split,
         answered,
         signature=run_signature(run.config.model, run.config, steps=run.state.step),
-        cost=_cost(run, seconds, sum(len(answers) for _, sets in answered.values() for answers in sets.values())),
+        cost=_cost(run, seconds, count(answered)),
         notes=run.notes + _tally_notes(run),
         folder=str(run.folder),
     )

@@ -35,6 +35,9 @@ PLANTED = {
                 "a/b: 1,234", True),
     "repaired": ({"answered": [{**ANSWERED, "repaired": 20}]}, "Answers that were repaired to be read",
                  "a/b (write): 20 of 200 (10.0 %)", False),
+    "ways": ({"ways": [{"set": "a/b", "first": "write", "second": "rank", "n": 200, "differ": 30, "first_only": 4,
+                        "second_only": 20, "p": 0.0015, "holm": 0.003}]},
+             "Ways of answering that are not equally good", "rank alone right in 20 rows, write in 4 of 200", False),
     "majority": ({"rows": [{**ROW, "value": 50.0}]}, "No better than always giving the most frequent answer",
                  "accuracy 50.0, majority 50.0", False),
 }  # fmt: skip
@@ -49,6 +52,11 @@ def test_what_was_planted_is_found(kind: str) -> None:
     change, title, place, grave = PLANTED[kind]
     (fault,) = faults({**SOUND, **change})
     assert fault.title == title and len(fault.places) == 1 and place in fault.places[0] and fault.grave == grave
+
+
+def test_ways_that_may_differ_by_chance_are_no_fault() -> None:
+    row = {"set": "a/b", "first": "write", "second": "rank", "n": 200, "differ": 9, "first_only": 3, "second_only": 6}
+    assert faults({**SOUND, "ways": [{**row, "p": 0.02, "holm": 0.06}, row]}) == []
 
 
 def test_the_gravest_come_first_and_a_kind_once() -> None:

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from t2t import page, report
-from t2t.predict import write_predictions
+from t2t.predict import read_predictions, write_predictions
 from t2t.types import Prediction
 from tests.test_report import EVIL, write
 
@@ -136,10 +137,25 @@ def test_every_answer_is_there_with_what_was_read(tmp_path: Path) -> None:
     assert [block["kind"] for block in blocks] == ["choice", "tags", "text"] and len(choice["rows"]) == 120
     assert choice["by"] == "rank" and choice["rows"][0][4:7] == ["yes", 0, 0.6225] and choice["rows"][1][5] == 1
     assert [row[5] for row in tags["rows"]] == [4, 2] and tags["kinds"] == ["PER"]
-    assert tags["rows"][0][7:] == ["missing 1", list(WORDS), ["B-PER", "O", "B-PER"]]
+    assert tags["rows"][0][7:10] == ["missing 1", list(WORDS), ["B-PER", "O", "B-PER"]]
     assert [row[5] for row in text["rows"]] == [0, 1]  # the second is one of the references
     assert "ECE 7.2 %, Brier 0.375" in page and '<td class="s5 hit">40</td>' in page
     assert "up to 19 tokens, the limit is 16; 10 were shortened" in page and 'class="mark"' in page
+
+
+def test_rows_that_ways_answer_differently_say_what_the_others_said(tmp_path: Path) -> None:
+    folder = several(tmp_path / "r")
+    (ranked,) = (folder / "eval" / "validation").glob("*.rank.*")
+    preds = [replace(pred, answer=i % 2, text=("no", EVIL)[i % 2], choice_nats=None)
+             for i, pred in enumerate(read_predictions(ranked))]  # fmt: skip
+    write_predictions(ranked.with_name("a-choice.predictions.jsonl"), preds)
+    _, _, (written, scored, *others) = rendered(folder)
+    assert [block["by"] for block in (written, scored)] == ["write", "rank"]
+    assert [row[5] & 16 for row in written["rows"]] == [row[5] & 16 for row in scored["rows"]] == [16, 0] * 60
+    assert (
+        written["rows"][0][10] == "rank: no" and scored["rows"][0][10] == "write: no" and written["rows"][1][10] == []
+    )
+    assert all(row[5] & 16 == 0 and row[10] == [] for block in others for row in block["rows"])
 
 
 def test_no_more_is_read_and_shown_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,6 +304,22 @@ def test_answers_are_paged_filtered_searched_and_sorted(opened: Any) -> None:
     opened.fill("#search", "nowhere")
     opened.locator("#answers article").first.wait_for(state="detached")
     assert "0 answers, page 1 of 1" in opened.locator("#status").text_content()
+
+
+def test_rows_that_ways_answer_differently_are_browsed(chromium: Any, tmp_path: Path) -> None:
+    folder = several(tmp_path / "r")
+    (ranked,) = (folder / "eval" / "validation").glob("*.rank.*")
+    preds = [replace(pred, answer=0, text=f"{EVIL} {i}", choice_nats=None) if i in (3, 70) else pred
+             for i, pred in enumerate(read_predictions(ranked))]  # fmt: skip
+    write_predictions(ranked.with_name("a-choice.predictions.jsonl"), preds)
+    report.render(folder)
+    tab = chromium.new_page()
+    tab.goto((folder / "report.html").as_uri())
+    tab.select_option("#set", label="a/choice (rank)")
+    tab.select_option("#show", "different")
+    assert uids(tab) == [3, 70] and "write: <script>alert(1)" in tab.locator("#answers").text_content()
+    assert tab.locator("#answers script").count() == 0
+    tab.close()
 
 
 def test_texts_are_compared_word_by_word_and_spans_are_coloured(opened: Any) -> None:

@@ -8,6 +8,7 @@ import json
 import math
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,11 +21,15 @@ from t2t.examples import Examples
 from t2t.mixtures import Mix
 from t2t.models import Options, load
 from t2t.predict import (
+    Answers,
     Gather,
+    agreement,
     answer,
+    answer_sets,
     average,
     build_report,
     check_limit,
+    count,
     evaluate,
     evaluate_sets,
     predict,
@@ -32,10 +37,12 @@ from t2t.predict import (
     report_json,
     run_signature,
     way_of,
+    ways_of,
     write_predictions,
 )
 from t2t.sets import Sets
 from t2t.sets import load as load_sets
+from t2t.significance import holm, mcnemar
 from t2t.tasks import read_task, task
 from t2t.train import Watch
 from t2t.types import Example, Prediction, Score
@@ -103,6 +110,94 @@ def test_answers_are_constrained_to_choices_where_there_are_any(toys: Path, tmp_
 def test_what_cannot_be_constrained_says_so(toys: Path) -> None:
     with pytest.raises(UsageError, match="constrained"):
         evaluate_sets(Parrot(), sets(), by="constrained", watch=Watch())
+
+
+class Undecided(Parrot):
+    """A parrot that writes what is right, is constrained to the first choice and ranks the second highest."""
+
+    def __init__(self) -> None:
+        super().__init__(nats=(-3.0, -1.0))
+        self.choose = lambda egs: [eg.choices[0] for eg in egs]
+
+
+def test_all_ways_are_answered_from_rows_that_are_read_once(
+    toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, read = sets(), list[str]()
+    plain = Examples.__getitem__
+
+    def counted(egs: Examples, i: Any) -> Any:
+        eg = plain(egs, i)
+        read.append(eg.uid)
+        return eg
+
+    monkeypatch.setattr(Examples, "__getitem__", counted)
+    model = Undecided()
+    answered = answer_sets(model, found, by="all", watch=Watch(), folder=tmp_path)
+    assert len(read) == len(set(read)) == 33
+    assert list(answered) == ["write", "constrained", "rank"]
+    assert [one.by for scores, _ in answered.values() for one in scores if one.task == "toy/vowel"] == list(answered)
+    assert sum(uid.startswith("toy/copy") for uid in model.asked) == 11  # what has no choices is written once
+    assert count(answered) == 11 + 11 + 3 * 11
+    files = sorted(path.name for path in (tmp_path / "eval" / "validation").iterdir())
+    assert files == ["toy-copy.predictions.jsonl", "toy-reverse.predictions.jsonl",
+                     "toy-vowel.constrained.predictions.jsonl", "toy-vowel.predictions.jsonl",
+                     "toy-vowel.rank.predictions.jsonl"]  # fmt: skip
+
+
+def test_ways_are_those_that_a_family_has() -> None:
+    parrot, ranker = Parrot(), Parrot()
+    ranker.generates = False
+    assert ways_of(parrot, "all") == ways_of(parrot, "both") == ("write", "rank")
+    assert ways_of(Undecided(), "all") == ("write", "constrained", "rank")
+    assert ways_of(ranker, "all") == ("rank",) and ways_of(parrot, "rank") == ("rank",)
+
+
+def test_a_model_that_answers_at_once_is_asked_once(toys: Path) -> None:
+    asked = list[tuple[str, ...]]()
+
+    def answers(egs: Sequence[Example], ways: Sequence[str]) -> dict[str, list[Any]]:
+        asked.append(tuple(ways))
+        return {way: [[-1.0, -2.0] if way == "rank" else "no" for _ in egs] for way in ways}
+
+    model = Undecided()
+    model.answers = answers  # type: ignore[attr-defined]
+    answered = answer_sets(model, sets("vowels"), by="all", watch=Watch())
+    assert asked == [("write", "constrained", "rank")] and model.asked == []
+    assert [answers["toy/vowel"].answers for _, answers in answered.values()] == [[0] * 11] * 3
+
+
+def test_where_ways_differ_is_counted_and_tested(toys: Path) -> None:
+    found = sets()
+    answered = answer_sets(Undecided(), found, by="all", watch=Watch())
+    golds = [eg.gold for eg in found.score["toy/vowel"]]
+    no, yes = golds.count(0), golds.count(1)
+    rows = agreement(found, answered)
+    assert [(row["set"], row["first"], row["second"]) for row in rows] == [
+        ("toy/vowel", "write", "constrained"), ("toy/vowel", "write", "rank"), ("toy/vowel", "constrained", "rank"),
+    ]  # fmt: skip
+    assert [(r["differ"], r["first_only"], r["second_only"]) for r in rows] == [
+        (yes, yes, 0),
+        (no, no, 0),
+        (11, no, yes),
+    ]
+    assert [row["p"] for row in rows] == [mcnemar(yes, 0), mcnemar(no, 0), mcnemar(no, yes)]
+    assert [row["holm"] for row in rows] == holm([row["p"] for row in rows])
+    assert agreement(found, {"write": answered["write"]}) == []
+
+
+def test_rows_of_one_question_are_not_taken_for_independent_where_ways_differ(
+    toys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = sets("vowels")
+    (egs,) = found.score.values()
+    said = {way: Answers([right] * 40, [1] * 40, [str(i // 10) for i in range(40)], bytearray(40))
+            for way, right in (("write", 0), ("rank", 1))}  # fmt: skip
+    answered = {way: ([], {"toy/vowel": one}) for way, one in said.items()}
+    (alone,) = agreement(found, answered)
+    monkeypatch.setattr(egs, "task", replace(egs.task, group=("text",)))
+    (whole,) = agreement(found, answered)
+    assert alone["p"] < 1e-6 and 0.05 < whole["p"] < 0.2  # four questions: one in eight exchanges is as one-sided
 
 
 def test_the_signature_of_a_run_names_what_is_not_usual() -> None:

@@ -73,6 +73,17 @@ def test_a_run_without_scores_or_curve(tmp_path: Path) -> None:
     assert "SAMPLE" not in (folder / "report.html").read_text()
 
 
+def test_where_ways_of_answering_differ_is_a_table(tmp_path: Path) -> None:
+    row = {"set": "a/b", "first": "write", "second": "rank", "n": 1200, "differ": 30}
+    ways = [{**row, "first_only": 4, "second_only": 20, "p": 0.0001, "holm": 0.012}, row]
+    report.render(write(tmp_path / "r", ways=ways))
+    text = (tmp_path / "r" / "report.md").read_text()
+    assert "## Where ways of answering differ" in text
+    assert "| a/b | write, rank | 1,200 | 30 | 4 | 20 | &lt;.001 | 0.012 |" in text
+    assert "| a/b | write, rank | 1,200 | 30 | – | – | – | – |" in text
+    assert "Where ways of answering differ" in (tmp_path / "r" / "report.html").read_text()
+
+
 def test_no_report_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no report\.json"):
         report.render(tmp_path)

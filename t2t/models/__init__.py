@@ -196,7 +196,8 @@ class Options:
     leaves out what is hand-written for speed; ``beams`` is how many hypotheses an encoder-decoder writes, ``engine``
     what writes them; with a ``sample_temperature`` above 0 tokens are drawn, among the likeliest that reach ``top_p``.
     ``pooling``, ``head``, ``head_dropout``, ``freeze``, ``unfreeze_every`` and ``layer_decay`` are an
-    encoder's, ``pair_loss`` a bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` and ``chat`` a causal model's;
+    encoder's, ``pair_loss`` a bi-encoder's, ``mlm_weight`` a cloze model's; ``rank_by`` an
+    encoder-decoder's and a causal model's, ``chat`` a causal model's;
     ``vectors`` a baseline's; ``decoder_layers`` (how many of the decoder's are copied, from below; None: all) and
     ``share`` a warm-started one's. ``adapter``, ``adapter_rank`` and ``virtual_tokens`` say what is trained in place of
     all weights; ``soft_temperature`` and ``soft_weight`` how a teacher's scores are learned.

@@ -285,9 +285,11 @@ class Seq2Seq(ByStep):
         drawn = sampler(egs, self.options, limit=limit)
         if writer is None:
             with self._answering():
-                how = self._how(max_new_tokens=limit, num_beams=beams)
-                out_BT = self.net.generate(input_ids=read.source_BS, attention_mask=read.mask_BS,
-                                           generation_config=how, logits_processor=drawn and drawn.processor())  # fmt: skip
+                out_BT = self.net.generate(
+                    input_ids=read.source_BS, attention_mask=read.mask_BS,
+                    generation_config=self._how(max_new_tokens=limit, num_beams=beams),
+                    logits_processor=drawn and drawn.processor(),
+                )  # fmt: skip
             return out_BT[:, 1:].tolist()
         with torch.inference_mode():
             decoder = Decoder(writer, read.seen, beams)
