@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import string
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -306,6 +308,106 @@ def brute(name: str, golds: Any, preds: Any, whole: Any) -> float:
         return value(name, golds, preds)
     said = [-1 if pred is None else pred for pred in preds]
     return 100 * float(sklearn.f1_score(golds, said, labels=sorted(set(whole)), average="macro", zero_division=0))
+
+
+# --- every metric against what is not ours ---------------------------------------------------------------------------
+
+
+def apart(golds: Any, preds: Any, wrong: Any) -> list[Any]:
+    """The answers with what stands for an unparsed one put in."""
+    return [wrong(gold) if pred is None else pred for gold, pred in zip(golds, preds, strict=True)]
+
+
+def by_words(golds: Any, preds: Any) -> float:
+    """scikit-learn's accuracy over all words; a word that an answer lacks has no tag."""
+    said = [[*(pred or ()), *[""] * len(gold)][: len(gold)] for gold, pred in zip(golds, preds, strict=True)]
+    return float(sklearn.accuracy_score(sum(map(list, golds), []), sum(said, [])))
+
+
+def spans(golds: Any, preds: Any) -> float:
+    """seqeval's; the shorter of a gold and an answer ends in words without a span."""
+    sides = [(list(gold), list(pred or ())) for gold, pred in zip(golds, preds, strict=True)]
+    even = [[side + ["O"] * (max(map(len, pair)) - len(side)) for side in pair] for pair in sides]
+    return float(seqeval_f1(*zip(*even, strict=True), mode="strict", scheme=IOB2, zero_division=0))
+
+
+def streams(golds: Any) -> list[list[str | None]]:
+    most = max(map(len, golds))
+    return [[gold[i] if i < len(gold) else None for gold in golds] for i in range(most)]
+
+
+def best(golds: Any, preds: Any, one: Any) -> float:
+    return float(np.mean([max(one(ref, pred or "") for ref in gold) for gold, pred in zip(golds, preds, strict=True)]))
+
+
+def rouge(name: str) -> Any:
+    scorer = RougeScorer([name])
+    cut = lambda text: text.replace(" . ", " .\n")  # noqa: E731
+    return lambda golds, preds: best(golds, preds, lambda r, p: scorer.score(cut(r), cut(p))[name].fmeasure)
+
+
+def bare(text: str) -> list[str]:
+    """``normalize_answer`` of SQuAD's evaluate-v1.1.py, its steps in their order."""
+    text = "".join(c for c in text.lower() if c not in set(string.punctuation))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split()).split()
+
+
+def squad(ref: str, pred: str) -> float:
+    """``f1_score`` of the same script."""
+    common = sum((Counter(bare(ref)) & Counter(bare(pred))).values())
+    if not common:
+        return 0.0
+    precision, recall = common / len(bare(pred)), common / len(bare(ref))
+    return 2 * precision * recall / (precision + recall)
+
+
+def correlation(of: Any) -> Any:
+    def parsed(golds: Any, preds: Any) -> float:
+        x, y = zip(*[(g, p) for g, p in zip(golds, preds, strict=True) if p is not None], strict=True)
+        return float(of(x, y).statistic) * len(x) / len(golds)
+
+    return parsed
+
+
+REFERENCES: dict[str, Any] = {
+    "accuracy": lambda g, p: sklearn.accuracy_score(g, apart(g, p, lambda _: 99)),
+    "group_exact": lambda g, p: sklearn.accuracy_score(g, apart(g, p, lambda _: 99)),
+    "f1": lambda g, p: sklearn.f1_score(g, apart(g, p, lambda gold: 1 - gold), zero_division=0),
+    "macro_f1": lambda g, p: sklearn.f1_score(g, apart(g, p, lambda _: 99), labels=sorted(set(g)), average="macro",
+                                              zero_division=0),
+    "matthews": lambda g, p: sklearn.matthews_corrcoef(g, apart(g, p, lambda _: 99)),
+    "pearson": correlation(stats.pearsonr),
+    "spearman": correlation(stats.spearmanr),
+    "span_f1": spans,
+    "span_f1_strict": spans,
+    "tag_accuracy": by_words,
+    "tag_accuracy_strict": by_words,
+    "bleu": lambda g, p: sacrebleu.corpus_bleu([x or "" for x in p], streams(g), tokenize="intl").score / 100,
+    "chrf": lambda g, p: sacrebleu.corpus_chrf([x or "" for x in p], streams(g)).score / 100,
+    "rouge1": rouge("rouge1"),
+    "rouge2": rouge("rouge2"),
+    "rougeLsum": rouge("rougeLsum"),
+    "exact": lambda g, p: np.mean([pred in gold for gold, pred in zip(g, p, strict=True)]),
+    "squad_em": lambda g, p: best(g, [x if x is not None else "\0" for x in p], lambda r, x: bare(r) == bare(x)),
+    "squad_f1": lambda g, p: best(g, p, squad),
+}  # fmt: skip
+
+
+def test_every_metric_has_a_reference_to_be_checked_against() -> None:
+    assert list(REFERENCES) == list(METRICS)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_its_reference_on_random_cases(name: str, seed: int) -> None:
+    (golds, preds) = next(case[1:] for case in cases(seed) if case[0] == name)
+    assert any(pred is None for pred in preds) or len(preds) < 10
+    assert value(name, golds, preds) == pytest.approx(100 * REFERENCES[name](golds, preds))
+
+
+def test_every_metric_says_its_unit_and_source() -> None:
+    assert {(one.unit, one.higher_is_better) for one in METRICS.values()} == {("percent", True)}
+    assert all(one.source and one.table.__doc__ for one in METRICS.values())
 
 
 # --- groups ---------------------------------------------------------------------------------------------------------
