@@ -153,7 +153,9 @@ def test_rows_that_ways_answer_differently_say_what_the_others_said(tmp_path: Pa
     assert [block["by"] for block in (written, scored)] == ["write", "rank"]
     assert [row[5] & 16 for row in written["rows"]] == [row[5] & 16 for row in scored["rows"]] == [16, 0] * 60
     assert (
-        written["rows"][0][10] == ["rank: yes"] and scored["rows"][0][10] == ["write: no"] and written["rows"][1][10] == []
+        written["rows"][0][10] == ["rank: yes"]
+        and scored["rows"][0][10] == ["write: no"]
+        and written["rows"][1][10] == []
     )
     assert all(row[5] & 16 == 0 and row[10] == [] for block in others for row in block["rows"])
 
