@@ -11,6 +11,7 @@ Order: file sync < directory sync < rename < parent sync < rotation.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -28,10 +29,11 @@ from safetensors.torch import load_file, save_file
 from t2t.errors import CheckpointError, DiskError, NonFiniteError, visible
 from t2t.runs import disk_error, sync, write_text
 
-__all__ = ["FORMAT", "State", "as_disk_error", "best", "latest", "load", "remove_stale", "save", "set_best", "verify"]
+__all__ = ["FORMAT", "State", "best", "latest", "load", "remove_stale", "save", "set_best", "verify", "whole"]
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d{6,})")
+_STALE = (".step-*", ".model.*.tmp", ".model.gone")
 
 
 @dataclass(slots=True)
@@ -86,38 +88,51 @@ def save(
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise NonFiniteError(f"{name} is not finite at step {state.step}: no checkpoint is written", code="K10")
     final = folder / f"step-{state.step:06d}"
-    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+    with whole(final, need=sum(tensor.nbytes for tensor in [*weights.values(), *tensors.values()])) as new:
+        save_file({k: v.contiguous().cpu() for k, v in weights.items()}, new / "weights.safetensors")
+        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, new / "optimizer.safetensors")
+        _write_json(new / "optimizer.json", structure)
+        _write_json(new / "state.json", {"format": FORMAT, "fingerprint": fingerprint, **asdict(state)})
+        sums = {path.name: _sha256(path) for path in sorted(new.iterdir())}
+        _write_json(new / "manifest.json", {"format": FORMAT, "sha256": sums})
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_stale(folder)
-        temporary.mkdir()
-        save_file({k: v.contiguous().cpu() for k, v in weights.items()}, temporary / "weights.safetensors")
-        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary / "optimizer.safetensors")
-        _write_json(temporary / "optimizer.json", structure)
-        _write_json(temporary / "state.json", {"format": FORMAT, "fingerprint": fingerprint, **asdict(state)})
-        sums = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
-        _write_json(temporary / "manifest.json", {"format": FORMAT, "sha256": sums})
-        for path in temporary.iterdir():
-            sync(path)
-        sync(temporary)
-        if final.exists():
-            _discard(final)
-        temporary.rename(final)
-        sync(folder)
         _rotate(folder, keep, state)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise as_disk_error(error, final) from None
+    except OSError as error:
+        raise disk_error(error, folder) from None
     return final
 
 
-def as_disk_error(error: Exception, path: Path) -> DiskError:
+@contextlib.contextmanager
+def whole(final: Path, *, need: int = 0) -> Iterator[Path]:
+    """Yield a new directory to fill; it is synced and named ``final`` when the block has ended well, else removed.
+
+    Raise ``DiskError``, with the ``need``ed bytes, for what the block could not write.
+    """
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(final.parent)
+        temporary.mkdir()
+        yield temporary
+        for path in temporary.rglob("*"):
+            sync(path)
+        sync(temporary)
+        if final.is_symlink() or final.is_dir():
+            _discard(final)
+        temporary.rename(final)
+        sync(final.parent)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise _disk_error(error, final, need) from None
+
+
+def _disk_error(error: Exception, path: Path, need: int) -> DiskError:
     """Return a disk error for what the system or safetensors (which has lost the errno) said."""
     if isinstance(error, OSError):
-        return disk_error(error, path)
+        return disk_error(error, path, need=need)
     code = re.search(r"os error (\d+)", str(error))
-    number = int(code.group(1)) if code else 5
-    return disk_error(OSError(number, os.strerror(number) if code else visible(error)), path)
+    number = int(code.group(1)) if code else errno.EIO
+    return disk_error(OSError(number, os.strerror(number) if code else visible(error)), path, need=need)
 
 
 def _write_json(path: Path, data: Any) -> None:
@@ -170,7 +185,7 @@ def _published(folder: Path) -> dict[int, Path]:
 
 def remove_stale(folder: Path) -> None:
     """Remove what killed writers left half written or half removed; the caller holds the run's lock."""
-    for path in folder.glob(".step-*"):
+    for path in (p for kind in _STALE for p in folder.glob(kind)):
         if not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob(".best.*"):
@@ -178,7 +193,10 @@ def remove_stale(folder: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    """Remove a checkpoint so that a kill half-way leaves none that looks whole."""
+    """Remove a checkpoint so that a kill half-way leaves none that looks whole; of a link only the link."""
+    if path.is_symlink():
+        path.unlink()
+        return
     hidden = path.with_name(f".{path.name}.gone")
     shutil.rmtree(hidden, ignore_errors=True)
     path.rename(hidden)
@@ -221,24 +239,25 @@ def _as_damage(path: Path) -> Iterator[None]:
 
 def verify(path: Path) -> None:
     """Check every file of a checkpoint against its manifest. Raise ``CheckpointError`` naming the first bad one."""
-    with _as_damage(path):
-        text = (path / "manifest.json").read_text(encoding="utf-8")
+    file = path / "manifest.json"
+    with _as_damage(file):
+        text = file.read_text(encoding="utf-8")
         manifest = json.loads(text)
         sums = manifest["sha256"]
         if manifest["format"] != FORMAT:
             raise CheckpointError(
-                f"written in format {visible(manifest['format'])}, this version reads {FORMAT}", where=str(path),
+                f"written in format {visible(manifest['format'])}, this version reads {FORMAT}", where=str(file),
                 fix="Resume it with the version that wrote it: env.json of the run names it.", code="M07",
             )  # fmt: skip
         if text != _json(manifest) or not {"weights.safetensors", "state.json"} <= sums.keys():
-            raise CheckpointError("not as it was written", where=str(path / "manifest.json"), code="K05")
+            raise CheckpointError("not as it was written", where=str(file), code="K05")
         for name, wanted in sums.items():
-            got = _sha256(path / name)
-            if got != wanted:
-                raise CheckpointError(
-                    f"sha256 is {got[:12]}…, the manifest says {visible(wanted[:12])}…", where=str(path / name),
-                    code="K05",
-                )  # fmt: skip
+            file = path / name
+            if not file.is_file():
+                raise CheckpointError("is not there, or manifest.json is damaged", where=str(file), code="K05")
+            if (got := _sha256(file)) != wanted:
+                said = f"sha256 is {got[:12]}…, manifest.json says {visible(wanted[:12])}…: one of the two is damaged"
+                raise CheckpointError(said, where=str(file), code="K05")
 
 
 def latest(folder: Path) -> Iterator[tuple[Path, CheckpointError | None]]:

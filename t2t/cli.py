@@ -24,7 +24,7 @@ from t2t.cli_prompt import prompt
 from t2t.cli_show import show_check, show_comparison, show_report
 from t2t.cli_train import distill_, pet, pretrain, resume, train
 from t2t.cli_vocab import vocab
-from t2t.errors import CheckpointError, DataError, MemoryLimitError, T2TError, UsageError, visible
+from t2t.errors import CheckpointError, DataError, MemoryLimitError, T2TError, UsageError, is_out_of_memory, visible
 from t2t.screen import Screen, show, show_json
 from t2t.version import VERSION
 
@@ -501,7 +501,7 @@ def _code(error: BaseException) -> int:
         return 128 + signal.SIGINT
     if isinstance(error, click.ClickException):
         return _say("", f"{visible(error.format_message(), 1000)} See `t2t --help`.", error.exit_code)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         said = "memory ran out. Lower --batch-tokens, or raise --set accumulate."
         return _say("K09", said, MemoryLimitError.exit_code)
     if isinstance(error, T2TError):

@@ -30,6 +30,7 @@ __all__ = [
     "T2TError",
     "UsageError",
     "did_you_mean",
+    "is_out_of_memory",
     "visible",
 ]
 
@@ -112,6 +113,17 @@ class Stopped(T2TError):
     def __init__(self, message: str, *, signal_number: int, fix: str = "") -> None:
         super().__init__(message, fix=fix)
         self.exit_code = 128 + signal_number
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: Python's, an accelerator's, or the host's as PyTorch says it.
+
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
+    True
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

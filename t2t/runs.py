@@ -12,6 +12,7 @@ Floor 2. Layout (fixed): run.yaml, env.json, metrics.jsonl, checkpoints/, model/
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -49,6 +50,7 @@ __all__ = [
     "read_prompts",
     "remove_empty",
     "sync",
+    "sync_metrics",
     "write_config",
     "write_json",
     "write_prompts",
@@ -97,16 +99,18 @@ def remove_empty(folder: Path) -> None:
             folder.rmdir()
 
 
-def disk_error(error: OSError, path: Path) -> DiskError:
-    """Return what the operating system said about ``path`` as one of our errors, with the free space if it is full."""
-    free = ""
+def disk_error(error: OSError, path: Path, *, need: int = 0) -> DiskError:
+    """Return what the operating system said about ``path`` as one of our errors.
+
+    Where there is no room, with the bytes that are needed (0: not known) and free; clean up before.
+    """
+    said = f"cannot be written: {error.strerror or error}"
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskError(said, where=str(path), fix="Mend the disk, or give another --out.", code="K04")
     with contextlib.suppress(OSError):
-        stat = os.statvfs(path if path.exists() else path.parent)
-        free = f", {stat.f_bavail * stat.f_frsize / 1e6:,.0f} MB free"
-    return DiskError(
-        f"cannot be written: {error.strerror or error}{free}", where=str(path),
-        fix="Free some space, or give another --out.", code="K03",
-    )  # fmt: skip
+        stat = os.statvfs(next(p for p in (path, *path.parents) if p.exists()))
+        said += f"; {f'{need:,} bytes needed, ' if need else ''}{stat.f_bavail * stat.f_frsize:,} bytes free"
+    return DiskError(said, where=str(path), fix="Free some space, or give another --out.", code="K03")
 
 
 @contextlib.contextmanager
@@ -148,6 +152,14 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def sync_metrics(folder: Path) -> None:
+    """Make the lines of metrics.jsonl durable. Raise ``DiskError``."""
+    path = folder / "metrics.jsonl"
+    if path.exists():
+        with _as_disk_error(path):
+            sync(path)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all. Raise ``DiskError``."""
     write_bytes(path, text.encode("utf-8"))
@@ -163,7 +175,9 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.rename(path)
         sync(path.parent)
     except OSError as error:
-        raise disk_error(error, path) from None
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise disk_error(error, path, need=len(data)) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -320,9 +334,10 @@ class Metrics:
 
     def write(self, **values: Any) -> None:
         """Append one line. Raise ``DiskError``."""
+        line = json.dumps(values, allow_nan=False) + "\n"
         try:
             with open(self.path, "a", encoding="utf-8") as handle:
-                handle.write(json.dumps(values, allow_nan=False) + "\n")
+                handle.write(line)
         except OSError as error:
-            raise disk_error(error, self.path) from None
+            raise disk_error(error, self.path, need=len(line)) from None
         self.also(values)

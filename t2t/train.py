@@ -18,18 +18,25 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 
 from t2t import checkpoint, mixtures, models, runs, sets, stretches, teacher
 from t2t.apply import answerable, options
 from t2t.batches import plan, steps
 from t2t.checkpoint import State
 from t2t.config import CHANGEABLE, Config
-from t2t.errors import CheckpointError, NonFiniteError, Stopped, UsageError
+from t2t.errors import (
+    CheckpointError,
+    MemoryLimitError,
+    NonFiniteError,
+    Stopped,
+    T2TError,
+    UsageError,
+    is_out_of_memory,
+)
 from t2t.mixtures import Stream
 from t2t.models import Model, adapters, sums
 from t2t.models.held_out import HeldOut, measure
@@ -104,6 +111,7 @@ class Run:
     notes: list[str]
     seen: Seen  # what the training examples have of those to score
     saved: int = 0  # the step of the checkpoint that this process wrote or read last
+    stopped: Callable[[], int | None] = lambda: None  # the signal that came while training
 
     @property
     def main(self) -> bool:
@@ -182,7 +190,7 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
     """Go on from the newest sound checkpoint of a run (from the start if there is none) and finish it.
 
     ``changes`` may set only what does not change what is learned; run.yaml has them from then on. Raise
-    ``CheckpointError`` if the data, the mix or the vocabulary are not what they were.
+    ``CheckpointError`` if the data, the mix or the vocabulary are not what they were, or if no checkpoint is sound.
     """
     config = runs.read_config(folder)
     odd = [name for name in changes or {} if name not in CHANGEABLE]
@@ -192,33 +200,48 @@ def resume(folder: Path, *, changes: dict[str, Any] | None = None, watch: Watch 
             where=str(folder), fix=f"These can: {', '.join(CHANGEABLE)}.", code="C04",
         )  # fmt: skip
     config = replace(config, **(changes or {})).check_trainable()
-    if runs.read_json(folder / "env.json").get("given"):
+    made = runs.read_json(folder / "env.json")
+    if made.get("given"):
         raise UsageError("its examples were made by another command than train", where=str(folder),
                          fix="Run that command again; env.json has it.")  # fmt: skip
     accelerator = _accelerator()
     with runs.lock(folder) if accelerator.is_main_process else contextlib.nullcontext():
         run = prepare(config, folder, accelerator, watch=watch)
-        if run.model.fits and runs.read_json(folder / "env.json").get("data") != run.sets.fingerprint:
+        if run.model.fits and made.get("data") != run.sets.fingerprint:
             raise CheckpointError("the training data are not what they were", where=str(folder),
                                   fix="Give the same --source, or train anew.", code="D18")  # fmt: skip
         if run.main:
             checkpoint.remove_stale(run.checkpoints)
-        for path, error in checkpoint.latest(run.checkpoints):
-            if error is None:
-                net, optimizer = run.model.net, run.optimizer
-                run.state = checkpoint.load(path, net, optimizer, fingerprint=_fingerprint(run))
-                run.saved = run.state.step
-                if run.main and run.state.best_step is not None:  # a kill may have come between the two
-                    checkpoint.set_best(run.checkpoints, run.state.best_step)
-                run.watch.notice(f"resuming {folder} at step {run.state.step}")
-            elif error.code == "M07":  # sound, and not to be written over
-                raise error
-            else:
-                run.notes.append(f"checkpoint left out: {error}")
-                run.watch.notice(run.notes[-1])
+        with _together(accelerator) as same:
+            _go_back(run)
+            same["checkpoint"] = [run.state.step, run.state.order]
         if run.main and changes:
             runs.write_config(folder, run.config)
+        if run.main and (ranks := accelerator.num_processes) != made.get("ranks", ranks):
+            runs.write_json(folder / "env.json", {**made, "ranks": ranks, "ranks_before": made["ranks"]})
+            run.notes.append(f"{ranks} ranks from step {run.state.step} on, {made['ranks']} before")
         return _train(run)
+
+
+def _go_back(run: Run) -> None:
+    """Load the newest sound checkpoint, if there is any. Raise ``CheckpointError`` if all of them are damaged."""
+    first = None
+    for path, error in checkpoint.latest(run.checkpoints):
+        if error is None:
+            run.state = checkpoint.load(path, run.model.net, run.optimizer, fingerprint=_fingerprint(run))
+            run.saved = run.state.step
+            if run.main and run.state.best_step is not None:  # a kill may have come between the two
+                checkpoint.set_best(run.checkpoints, run.state.best_step)
+            run.watch.notice(f"resuming {run.folder} at step {run.state.step}")
+            return
+        if error.code == "M07":  # sound, and not to be written over
+            raise error
+        run.notes.append(f"checkpoint left out: {error}")
+        run.watch.notice(run.notes[-1])
+        first = first or error
+    if first:
+        raise CheckpointError(f"no checkpoint is sound ({first})", where=str(run.checkpoints), code="K05",
+                              fix="Restore one, or remove them all to begin anew.")  # fmt: skip
 
 
 def dry_run(config: Config, *, watch: Watch | None = None) -> dict[str, Any]:
@@ -255,7 +278,19 @@ def prepare(
     watch: Watch | None = None,
 ) -> Run:
     """Load data and model, encode every training example, and check what can be checked before the first step."""
-    watch = watch or Watch()
+    with _together(accelerator) as same:
+        run = _alone(config, folder, accelerator, model, given, watch or Watch())
+        if accelerator.num_processes > 1:
+            same.update(config=run.config.as_dict(), **_fingerprint(run))
+    if accelerator.num_processes > 1:
+        run.model.module = accelerator.prepare_model(run.model.module)
+    return run
+
+
+def _alone(
+    config: Config, folder: Path, accelerator: Any, model: Model | None, given: Sets | None, watch: Watch
+) -> Run:
+    """Do all of ``prepare`` that a rank does without the others."""
     family = _family(config)
     place = models.Place("", {}, model.family) if model else models.find(config.model, family)
     if family == PRETRAINING != place.family:
@@ -287,10 +322,8 @@ def prepare(
         config.optimizer, model.net.named_parameters(), lr=config.learning_rate or 0.0, decay=config.weight_decay,
         scales=model.scales(),
     )  # fmt: skip
-    if accelerator.num_processes > 1:
-        if config.unfreeze_every:
-            raise UsageError("gradual unfreezing is for one rank", where="unfreeze_every", fix="Use --set freeze=…")
-        model.module = accelerator.prepare_model(model.module)
+    if accelerator.num_processes > 1 and config.unfreeze_every:
+        raise UsageError("gradual unfreezing is for one rank", where="unfreeze_every", fix="Use --set freeze=…")
     state = State(cursors=(0,) * len(stream.names), drawn=dict.fromkeys(stream.names, 0))
     run = Run(config, folder, found, model, mixture, stream, sizes, optimizer, accelerator, state, watch, notes, seen)
     for note in notes[len(found.notes) :]:
@@ -385,6 +418,38 @@ def _agree(accelerator: Any, value: str) -> str:
     return box[0]
 
 
+@contextlib.contextmanager
+def _together(accelerator: Any) -> Iterator[dict[str, Any]]:
+    """Have every rank do something by itself: a fault of one ends all of them, with its words and its exit code.
+
+    What is put into the yielded mapping must be the same on every rank, else raise ``UsageError``.
+    """
+    same: dict[str, Any] = {}
+    if accelerator.num_processes == 1:
+        yield same
+        return
+    from accelerate.utils import gather_object
+
+    fault: Exception | None = None
+    try:
+        yield same
+    except Exception as error:
+        fault = error
+    said = {"text": str(fault), "code": getattr(fault, "exit_code", 1)} if fault else None
+    every = gather_object([(said, same)])
+    if fault:
+        raise fault
+    for rank, (other, _) in enumerate(every):
+        if other:
+            theirs_too = T2TError(f"rank {rank}: {other['text']}")
+            theirs_too.exit_code = other["code"]
+            raise theirs_too
+    for rank, (_, theirs) in enumerate(every):
+        if odd := [name for name, value in every[0][1].items() if theirs[name] != value]:
+            raise UsageError(f"{', '.join(odd)}: not the same on rank {rank} as on rank 0", code="N05",
+                             fix="Give every rank the same files, settings and versions.")  # fmt: skip
+
+
 def _fingerprint(run: Run) -> dict[str, Any]:
     """Return what must not change between a checkpoint and its resumption."""
     vocabulary = json.dumps(sorted(run.model.tokens.tokenizer.get_vocab().items()))
@@ -431,30 +496,51 @@ def _train(run: Run) -> Report:
 def _loop(run: Run, metrics: runs.Metrics | None) -> Report:
     """Take every step that is left, then finish."""
     config, state = run.config, run.state
-    with _signals() as stopped, run.watch.training(run):
-        if _due(run):  # the run was stopped before it
-            _evaluate_and_note(run, metrics)
+    with _signals() as run.stopped, run.watch.training(run):
+        if _halted_while_evaluating(run, metrics):  # the run was stopped before it
+            _stop(run)
         for egs in () if run.model.fits else _batches(run):
             started = time.monotonic()
-            values = _step(run, egs)
+            with _memory(run, egs):
+                values = _step(run, egs)
             state.seconds += _mean(run, time.monotonic() - started)
-            halted = _any(run, stopped()) and not run.done
+            halted = _any(run, run.stopped()) and not run.done
             if metrics and (state.step % config.log_every == 0 or state.step == 1 or halted or run.done):
                 metrics.write(step=state.step, seconds=round(state.seconds, 3), **values)
                 run.watch.step(run, values)
-            if _due(run) and not halted:
-                _evaluate_and_note(run, metrics)
+            halted = halted or _halted_while_evaluating(run, metrics)
             if halted or run.done or (config.save_every and state.step % config.save_every == 0):
                 _save(run)
             if halted:
-                number = stopped() or int(signal.SIGTERM)
-                raise Stopped(
-                    f"stopped by {signal.Signals(number).name} at step {state.step}; the state is saved",
-                    signal_number=number, fix=f"Go on with `t2t resume {run.folder}`.",
-                )  # fmt: skip
+                _stop(run)
             if run.done:
                 break
+    run.stopped = lambda: None  # from here on a signal ends the process: everything learned is saved
     return _finish(run, metrics)
+
+
+def _stop(run: Run) -> NoReturn:
+    """End a run whose state was saved with the signal that came."""
+    number = run.stopped() or int(signal.SIGTERM)
+    raise Stopped(
+        f"stopped by {signal.Signals(number).name} at step {run.state.step}; the state is saved",
+        signal_number=number, fix=f"Go on with `t2t resume {run.folder}`.",
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _memory(run: Run, egs: Sequence[Example]) -> Iterator[None]:
+    """Say of a step for which memory does not suffice how large it is. Raise ``MemoryLimitError``."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        longest = max(map(sum, run.model.sizes(egs)))
+        raise MemoryLimitError(
+            f"memory ran out at step {run.state.step}, of {len(egs)} examples with up to {longest} tokens each",
+            fix="Lower --batch-tokens, or raise --set accumulate. The last checkpoint is sound.", code="K09",
+        ) from None  # fmt: skip
 
 
 def _fit(run: Run) -> None:
@@ -598,6 +684,21 @@ def _any(run: Run, mine: int | None) -> bool:
 # -- evaluating and ending -------------------------------------------------------------------------------------------
 
 
+class _Interrupted(Exception):
+    """A signal came while evaluating."""
+
+
+def _halted_while_evaluating(run: Run, metrics: runs.Metrics | None) -> bool:
+    """Score the validation sets if it is time and no signal has come; whether one came meanwhile."""
+    if not _due(run) or _any(run, run.stopped()):
+        return False
+    try:
+        _evaluate_and_note(run, metrics)
+    except _Interrupted:
+        return True
+    return False
+
+
 def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
     """Score the validation sets, write a line, and keep the checkpoint if it is the best so far.
 
@@ -687,6 +788,8 @@ def _gather(run: Run) -> Gather:
     accelerator = run.accelerator
 
     def gather(part: list[Any]) -> list[Any]:
+        if _any(run, run.stopped()):
+            raise _Interrupted
         if accelerator.num_processes == 1:
             return part
         from accelerate.utils import gather_object
@@ -697,14 +800,15 @@ def _gather(run: Run) -> Gather:
 
 
 def _save(run: Run) -> None:
-    """Publish a checkpoint; ranks other than the main one wait."""
-    if run.main and run.saved != run.state.step:
-        checkpoint.save(
-            run.checkpoints, run.state, run.model.net, run.optimizer,
-            keep=run.config.keep, fingerprint=_fingerprint(run),
-        )  # fmt: skip
+    """Publish a checkpoint, the lines of the log before it; ranks other than the main one wait."""
+    with _together(run.accelerator):
+        if run.main and run.saved != run.state.step:
+            runs.sync_metrics(run.folder)
+            checkpoint.save(
+                run.checkpoints, run.state, run.model.net, run.optimizer,
+                keep=run.config.keep, fingerprint=_fingerprint(run),
+            )  # fmt: skip
     run.saved = run.state.step
-    run.accelerator.wait_for_everyone()
 
 
 def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
@@ -719,8 +823,10 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
             run.notes.append(f"the model is that of step {run.state.best_step}, the best of those evaluated")
     held = {} if run.model.fits else _held_out(run, budget=1)
     run.notes += [f"{name}: held out {one}" for name, one in held.items()]
+    with _together(run.accelerator):
+        if run.main:
+            _save_model(run)
     if run.main:
-        _save_model(run)
         for line in () if run.sets.corpora else run.model.held_out(run.sets.held):
             run.notes.append(line)
             run.watch.notice(line)
@@ -745,13 +851,12 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
 
 
 def _save_model(run: Run) -> None:
-    """Write model/. Raise ``DiskError``."""
-    try:
-        run.model.save(run.folder / "model")
-        sums.write(run.folder / "model")
-        runs.write_prompts(run.folder / "model", run.sets.prompts)
-    except (OSError, SafetensorError) as error:
-        raise checkpoint.as_disk_error(error, run.folder / "model") from None
+    """Publish model/, whole or not at all. Raise ``DiskError``."""
+    need = sum(p.nbytes for p in run.model.net.parameters())
+    with checkpoint.whole(run.folder / "model", need=need) as folder:
+        run.model.save(folder)
+        sums.write(folder)
+        runs.write_prompts(folder, run.sets.prompts)
 
 
 def _tally_notes(run: Run) -> list[str]:

@@ -139,7 +139,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         with pytest.raises(DiskError) as caught:
             write_text(tmp_path / "a.txt", "new")
     assert caught.value.exit_code == 5 and caught.value.where == str(tmp_path / "a.txt")
-    assert "No space left on device" in str(caught.value) and "MB free" in str(caught.value)
+    assert "No space left on device" in str(caught.value) and "3 bytes needed" in str(caught.value)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
 
 
