@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test learn bench report docs clean
+.PHONY: help setup demo check test learn promises bench report docs clean
 
 help:    ## show this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ test: check  ## what CI runs: check, then every test that is not slow
 
 learn: $(READY)  ## the slow tests: learning, kills, long properties (half an hour on two cores)
 	$(RUN)/pytest -m slow -s
+
+promises: $(READY)  ## every promise of docs/reliability.md, the long part with it (an hour on two cores)
+	$(RUN)/pytest -s -m "slow or not slow" tests/test_promises.py tests/test_durable.py tests/test_full_disk.py tests/test_checkpoint.py
 
 bench: $(READY)  ## t2t beside the Hugging Face Trainer and generate; CASE=all for every case
 	$(RUN)/t2t bench $(if $(CASE),--case $(CASE)) --json runs/bench/bench.json --out runs/bench/bench.md
