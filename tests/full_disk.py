@@ -42,15 +42,15 @@ def leave(disk: Path, room: int) -> None:
             os.posix_fallocate(handle.fileno(), 0, size)
 
 
-def fails(work: Callable[[], object], where: Path) -> bool:
-    """Whether there was no room for some work; the error must be as promised."""
+def fails(work: Callable[[], object], where: Path) -> str:
+    """Return the name of what there was no room for in some work, or nothing; the error must be as promised."""
     try:
         work()
     except DiskError as error:
         assert error.exit_code == 5 and error.code == "K03" and str(where) in error.where, error
         assert "No space left" in str(error) and "bytes free" in str(error), error
-        return True
-    return False
+        return Path(error.where).name
+    return ""
 
 
 def rooms(most: int, sizes: int) -> Iterator[int]:
@@ -58,7 +58,7 @@ def rooms(most: int, sizes: int) -> Iterator[int]:
     yield from (most * n // max(sizes - 1, 1) for n in range(sizes))
 
 
-def checkpoints(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
+def checkpoints(disk: Path, sizes: int) -> Iterator[tuple[int, str]]:
     """Save a second checkpoint beside the first."""
     net = torch.nn.Linear(200, 200)
     step = optimizer("adamw", net.named_parameters(), lr=1e-2, decay=0.0)
@@ -75,13 +75,13 @@ def checkpoints(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
         failed = fails(lambda number=number: save(number), disk / "c" / f"step-{number:06d}")
         (path,) = (disk / "c").iterdir()
         checkpoint.verify(path)
-        assert (path.name == f"step-{number:06d}") != failed
+        assert (path.name == f"step-{number:06d}") != bool(failed)
         leave(disk, -1)
         save(number)
         yield room, failed
 
 
-def logs(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
+def logs(disk: Path, sizes: int) -> Iterator[tuple[int, str]]:
     """Write lines until there is no room for more; what is whole stays, and the rest is written anew."""
     for room in rooms((sizes - 1) * PAGE, sizes):
         Metrics(disk).write(step=0)
@@ -94,10 +94,10 @@ def logs(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
         found = [json.loads(line)["step"] for line in (disk / "metrics.jsonl").read_text().splitlines()]
         assert found == list(range(last + 2))
         (disk / "metrics.jsonl").unlink()
-        yield room, True
+        yield room, "metrics.jsonl"
 
 
-def reports(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
+def reports(disk: Path, sizes: int) -> Iterator[tuple[int, str]]:
     """Write a report over an older one."""
     path, new = disk / "report.json", {"rows": "x" * (sizes - 2) * PAGE}
     for room in rooms((sizes - 1) * PAGE, sizes):
@@ -111,7 +111,7 @@ def reports(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
         yield room, failed
 
 
-def runs(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
+def runs(disk: Path, sizes: int) -> Iterator[tuple[int, str]]:
     """Resume a run that stopped before a save, and one that stopped at its end; it ends as if there had been room."""
     how = {"model": str(write_model(disk / "model")), "steps": 6, "save_every": 2, "eval_limit": 2, "keep": 1}
     with known(write_tasks(disk / "tasks")):
@@ -126,7 +126,7 @@ def runs(disk: Path, sizes: int) -> Iterator[tuple[int, bool]]:
                 shutil.copytree(disk / "whole" / "checkpoints", stopped / "checkpoints", dirs_exist_ok=True)
                 shutil.copy(disk / "whole" / "metrics.jsonl", stopped)
             files = sum(file.stat().st_size for file in (disk / "whole").rglob("*") if "ballast" not in file.name)
-            for room in rooms(files // (1 if step == 3 else 3), sizes):
+            for room in rooms(files * 2 if step == 3 else files // 2, sizes):
                 shutil.copytree(stopped, run)
                 leave(disk, room)
                 failed = fails(lambda: resume(run), run)  # noqa: B023

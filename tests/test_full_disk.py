@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,9 @@ def fill(disk: Path, sizes: int, *kinds: str) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     for kind in kinds:
         found = [line for line in map(json.loads, done.stdout.splitlines()) if line["kind"] == kind]
-        failed = sum(one["failed"] for one in found)
-        print(f"{kind}: {len(found)} sizes up to {found[-1]['room']:,} bytes, {failed} too small, nothing lost")
+        failed = Counter(one["failed"] for one in found if one["failed"])
+        most = max(one["room"] for one in found)
+        print(f"{kind}: {len(found)} sizes up to {most:,} bytes, too small for {dict(failed)}, nothing lost")
         assert len(found) >= sizes and found[0]["failed"] and failed
         assert kind == "log" or not found[-1]["failed"], "the last size is large enough"
 
