@@ -399,6 +399,12 @@ def test_k12_no_terminal_no_home_no_locale(toys: Path, tiny: Path, tmp_path: Pat
 # -- N: ranks ----------------------------------------------------------------------------------------------------------
 
 
+class Numbered(list[int]):
+    """Rows that are their own numbers."""
+
+    task = None
+
+
 def test_n03_every_row_is_answered_once_whatever_the_rows_and_the_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes 1 to 33 on 1 to 3 ranks that wait for each other as gathering does: a rank that called once more hangs."""
     monkeypatch.setattr(predict, "CHUNK", 4)
@@ -418,7 +424,7 @@ def test_n03_every_row_is_answered_once_whatever_the_rows_and_the_ranks(monkeypa
                     return every
 
                 share = Gather(rank, world, join)
-                for preds in predict._shared(None, list(range(size)), "write", share, None):  # type: ignore[arg-type]
+                for preds in predict._shared(None, Numbered(range(size)), "write", share, None):  # type: ignore[arg-type]
                     found[rank] += preds
 
             threads = [threading.Thread(target=work, args=(rank,)) for rank in range(world)]

@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,9 +46,10 @@ def die_at(module, name, call):
         return plain(*args, **kwargs)
     setattr(module, name, dying)
 
+calls = []
+
 def count(points, at):
     # Die before the at-th call of any of the functions a save is made of.
-    calls = []
     for module, name in points:
         def counted(*args, plain=getattr(module, name), **kwargs):
             calls.append(1)
@@ -55,7 +58,22 @@ def count(points, at):
             return plain(*args, **kwargs)
         setattr(module, name, counted)
 
+def save_once(job):
+    # Save once for what is read at the first time, stop until the one who watches the system calls is there, and save.
+    import torch
+    from t2t.optim import optimizer
+    torch.manual_seed(0)
+    net = torch.nn.Linear(64, 64)
+    step = optimizer("adamw", net.named_parameters(), lr=1e-2, decay=0.0)
+    net(torch.ones(1, 64)).sum().backward()
+    step.step()
+    checkpoint.save(Path(job["out"] + ".warm"), checkpoint.State(step=1), net, step, keep=1, fingerprint={})
+    os.kill(os.getpid(), signal.SIGSTOP)
+    checkpoint.save(Path(job["out"]), checkpoint.State(step=job["step"]), net, step, keep=1, fingerprint={})
+
 def run(job):
+    if "traced" in job:
+        return save_once(job)
     if "evaluation" in job:
         die_at(training, "evaluate_sets", job["evaluation"])
     if "save" in job:
@@ -67,6 +85,8 @@ def run(job):
     else:
         tuples = {name: tuple(job["config"][name]) for name in ("task", "corpus")}
         training.train(Config(**{**job["config"], **tuples}))
+    if "save" in job:
+        folder.with_suffix(".calls").write_text(str(len(calls)))
 
 print("ready", flush=True)
 for line in sys.stdin:
@@ -102,8 +122,11 @@ class Runs:
         return self.server.stdout.readline().strip()
 
     def start(self, settings: Any, **how: int) -> int:
+        return self.send(out=settings.out, config=settings.as_dict(), **how)
+
+    def send(self, **job: Any) -> int:
         assert self.server.stdin is not None
-        self.server.stdin.write(json.dumps({"out": settings.out, "config": settings.as_dict(), **how}) + "\n")
+        self.server.stdin.write(json.dumps(job) + "\n")
         return int(self._line())
 
     def end(self) -> int:
@@ -279,7 +302,98 @@ def test_killed_inside_a_save(forked: Runs, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_before_every_call_of_the_saves(forked: Runs, tmp_path: Path) -> None:
-    kill_at_every_point(forked, tmp_path, range(2, 62))
+    own = saving(forked, tmp_path / "counted", steps=8, save_every=2, eval_every=4, keep=1)
+    forked.start(own, save=10**9)
+    assert forked.end() == 0
+    every = int((tmp_path / "counted.calls").read_text())
+    assert every > 60
+    kill_at_every_point(forked, tmp_path, range(1, every + 1))
+
+
+# -- every system call of a save --------------------------------------------------------------------------------------
+
+CALLS = (
+    "openat,write,pwrite64,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,mkdir,mkdirat,unlink,"
+    "unlinkat,rmdir"
+)
+traced = pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+
+
+def save_traced(forked: Runs, folder: Path, step: int, inject: str = "") -> tuple[int, list[tuple[str, str]]]:
+    """Save under strace, which may ``inject`` a fault. Return how it ended and the calls: name and the path named."""
+    log = folder.with_suffix(".strace")
+    child = forked.send(out=str(folder), traced=True, step=step)
+    while " T " not in (said := Path(f"/proc/{child}/stat").read_text()):
+        assert " Z " not in said, Path(forked.errors.name).read_text()
+        time.sleep(0.001)
+    words = ["strace", "-y", "-s", "0", "-o", str(log), "-e", f"trace={CALLS}", "-p", str(child)]
+    with subprocess.Popen([*words, *(["-e", f"inject={inject}"] if inject else [])], stderr=subprocess.PIPE) as tracer:
+        assert tracer.stderr is not None
+        if b"attached" not in tracer.stderr.readline():
+            os.kill(child, signal.SIGKILL)
+            forked.end()
+            pytest.skip("strace may not attach to a process here")
+        os.kill(child, signal.SIGCONT)
+        ended = forked.end()
+        tracer.communicate(timeout=60)
+    found = []
+    for line in log.read_text().splitlines():
+        if match := re.match(r"(\w+)\((.*)", line):
+            paths = re.findall(r'"([^"]*)"|\d<([^>]*)>', match[2])
+            found.append((match[1], next((a or b for a, b in paths if a or b), "")))
+    return ended, found
+
+
+@traced
+def test_a_save_syncs_every_file_then_the_folder_then_renames_then_syncs_its_parent(
+    forked: Runs, tmp_path: Path
+) -> None:
+    """A kill keeps what the system has in memory, a power cut does not: the order of calls is what is promised."""
+    ended, calls = save_traced(forked, tmp_path / "c", 1)
+    assert ended == 0
+    (rename,) = [i for i, (name, path) in enumerate(calls) if name == "rename" and ".step-" in Path(path).name]
+    synced = [path for name, path in calls[:rename] if name == "fsync"]
+    files = {"weights.safetensors", "optimizer.safetensors", "optimizer.json", "state.json", "manifest.json"}
+    assert {Path(path).name for path in synced[:-1]} == files and len(synced) == len(files) + 1
+    assert Path(synced[-1]).name.startswith(".step-000001.") and Path(synced[-1]).name.endswith(".tmp")
+    written = [i for i, (name, path) in enumerate(calls) if name in ("write", "pwrite64") and str(tmp_path) in path]
+    assert max(written) < min(i for i, (name, _) in enumerate(calls) if name == "fsync"), "nothing after the first sync"
+    assert [path for name, path in calls[rename:] if name == "fsync"] == [str(tmp_path / "c")]
+
+
+def fault_at_every_call(forked: Runs, tmp_path: Path, fault: str, every: int = 1) -> None:
+    """Save a second checkpoint with a fault at each system call in turn: one that is whole must be there, and go on."""
+    assert save_traced(forked, tmp_path / "plain", 1)[0] == 0
+    ended, calls = save_traced(forked, tmp_path / "plain", 2)
+    assert ended == 0
+    counts = Counter(name for name, _ in calls)
+    points = [(name, n) for name, number in sorted(counts.items()) for n in range(1, number + 1)][::every]
+    codes = Counter[int]()
+    for number, (name, n) in enumerate(points):
+        folder = tmp_path / str(number)
+        assert save_traced(forked, folder, 1)[0] == 0
+        ended, _ = save_traced(forked, folder, 2, f"{name}:{fault}:when={n}")
+        codes[ended] += 1
+        assert ended in ((-signal.SIGKILL,) if "KILL" in fault else (0, 5)), (name, n, ended)
+        found = list(checkpoint.latest(folder))
+        assert found[-1][1] is None and all(error is None for _, error in found), (name, n, found)
+        assert save_traced(forked, folder, 3)[0] == 0
+        assert [path.name for path in folder.iterdir()] == ["step-000003"], (name, n)
+        shutil.rmtree(folder)
+    print(f"{fault} at {len(points)} of {sum(counts.values())} system calls of a save ({dict(counts)}): {dict(codes)}")
+    assert len(points) > 20 // every
+
+
+@traced
+def test_killed_at_system_calls_of_a_save(forked: Runs, tmp_path: Path) -> None:
+    fault_at_every_call(forked, tmp_path, "signal=KILL", every=9)
+
+
+@traced
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC", "error=EIO", "error=EROFS", "error=EACCES"])
+def test_a_fault_at_every_system_call_of_a_save(fault: str, forked: Runs, tmp_path: Path) -> None:
+    fault_at_every_call(forked, tmp_path, fault)
 
 
 def test_killed_while_evaluating(forked: Runs, tmp_path: Path) -> None:
@@ -309,6 +423,40 @@ def test_a_signal_ends_a_process_with_its_code(forked: Runs, tmp_path: Path) -> 
         assert_equal_runs(Path(own.out), reference)
 
 
+def test_a_second_signal_stops_at_once_and_loses_no_checkpoint(forked: Runs, tmp_path: Path) -> None:
+    own = saving(forked, tmp_path / "r")
+    process = forked.start(own)
+    while not list((tmp_path / "r" / "checkpoints").glob("step-*")):
+        time.sleep(0.001)
+    os.kill(process, signal.SIGSTOP)
+    for number in (signal.SIGINT, signal.SIGTERM):  # Python sees the lower number first
+        os.kill(process, number)
+    os.kill(process, signal.SIGCONT)
+    assert forked.end() == -signal.SIGTERM, "by the signal itself, not by an exit"
+    forked.start(own)
+    assert forked.end() == 0
+    assert_equal_runs(tmp_path / "r", whole(forked, "whole-0"))
+
+
+@pytest.mark.slow
+def test_fifty_signals_all_save_and_say_so(forked: Runs, tmp_path: Path) -> None:
+    rng, slowest = random.Random(0), 0.0
+    for number in range(50):
+        own = saving(forked, tmp_path / str(number), steps=400, save_every=0)
+        process = forked.start(own)
+        while not (Path(own.out) / "metrics.jsonl").exists():
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.5))
+        which, began = rng.choice((signal.SIGTERM, signal.SIGINT)), time.monotonic()
+        os.kill(process, which)
+        assert forked.end() == 128 + which
+        slowest = max(slowest, time.monotonic() - began)
+        (newest,) = [path for path, error in checkpoint.latest(Path(own.out) / "checkpoints") if error is None]
+        assert json.loads((newest / "state.json").read_text())["step"] == steps(Path(own.out))[-1]["step"]
+        shutil.rmtree(own.out)
+    print(f"50 signals: 50 saved, the slowest end {slowest:.1f} s after its signal")
+
+
 def test_a_second_run_in_the_folder_is_turned_away(forked: Runs, tmp_path: Path) -> None:
     from t2t.errors import RunInUseError
     from t2t.train import resume
@@ -334,25 +482,42 @@ def test_a_second_run_in_the_folder_is_turned_away(forked: Runs, tmp_path: Path)
 # -- ranks -------------------------------------------------------------------------------------------------------------
 
 RANKED = r"""
-import json, sys
+import errno, json, os, sys
 from pathlib import Path
+from t2t import checkpoint
 from t2t.config import Config
+from t2t.errors import T2TError
 from t2t.train import resume, train
 
-job = json.loads(sys.argv[1])
-if (Path(job["out"]) / "run.yaml").exists():
-    resume(Path(job["out"]), changes=job["changes"])
-else:
-    tuples = {name: tuple(job["config"][name]) for name in ("task", "corpus")}
-    train(Config(**{**job["config"], **tuples}))
+job, rank = json.loads(sys.argv[1]), os.environ["RANK"]
+os.environ.update(job["environment"].get(rank, {}))
+if job["full"] == rank:
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    checkpoint.save_file = full
+try:
+    if (Path(job["out"]) / "run.yaml").exists():
+        resume(Path(job["out"]), changes=job["changes"])
+    else:
+        tuples = {name: tuple(job["config"][name]) for name in ("task", "corpus")}
+        train(Config(**{**job["config"], **tuples, **job["settings"].get(rank, {})}))
+except T2TError as error:
+    (Path(job["out"]) / f"said-{rank}").write_text(f"{error.exit_code} {error}")
+    sys.exit(error.exit_code)
 """
 
 
-def on_ranks(ranks: int, settings: Any, folder: Path, **changes: Any) -> None:
-    """Run on several processes that talk over gloo."""
+def job_of(settings: Any, **more: Any) -> str:
+    """Return what RANKED is told: ``settings`` and ``environment`` of some ranks, the rank whose disk is ``full``."""
+    plain = {"changes": {}, "settings": {}, "environment": {}, "full": None}
+    return json.dumps({"out": settings.out, "config": settings.as_dict(), **plain, **more})
+
+
+def on_ranks(ranks: int, settings: Any, folder: Path, fails: bool = False, **more: Any) -> list[str]:
+    """Run on several processes that talk over gloo. Return what their faults were, by rank."""
     script = folder / "ranked.py"
     script.write_text(RANKED)
-    job = json.dumps({"out": settings.out, "config": settings.as_dict(), "changes": changes})
+    job = job_of(settings, **more)
     how = [
         sys.executable,
         "-m",
@@ -365,7 +530,8 @@ def on_ranks(ranks: int, settings: Any, folder: Path, **changes: Any) -> None:
     ]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(how, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-4000:]
+    assert (done.returncode != 0) == fails, done.stderr[-4000:]
+    return [path.read_text() for path in sorted(Path(settings.out).glob("said-*"))]
 
 
 def assert_as_on_one(many: Path, one: Path, ranks: int) -> None:
@@ -413,7 +579,9 @@ def test_ranks_and_accumulation_and_resuming_on_others(forked: Runs, tmp_path: P
     on_ranks(3, saving(forked, tmp_path / "three", **{**RANKED_RUN, "accumulate": 2}), tmp_path)
     assert_as_on_one(tmp_path / "three", one, 3)
     on_ranks(2, saving(forked, tmp_path / "grown", **{**RANKED_RUN, "steps": 3}), tmp_path)
-    on_ranks(1, saving(forked, tmp_path / "grown", **RANKED_RUN), tmp_path, steps=6)
+    on_ranks(1, saving(forked, tmp_path / "grown", **RANKED_RUN), tmp_path, changes={"steps": 6})
+    made = json.loads((tmp_path / "grown" / "env.json").read_text())
+    assert (made["ranks_before"], made["ranks"]) == (2, 1)
     assert [line["order"] for line in steps(tmp_path / "grown")] == [line["order"] for line in steps(one)]
     assert_same(*(load_file(f / "model" / "model.safetensors") for f in (tmp_path / "grown", one)), tolerance=1e-3)
 
@@ -430,7 +598,7 @@ def test_a_rank_that_dies_takes_all_down_and_resuming_is_exact(forked: Runs, tmp
     how = {**RANKED_RUN, "dropout": 0.1, "steps": 30}
     on_ranks(2, saving(forked, tmp_path / "whole", **how), tmp_path)
     own = saving(forked, tmp_path / "broken", **how)
-    job = json.dumps({"out": own.out, "config": own.as_dict(), "changes": {}})
+    job = job_of(own)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
     with subprocess.Popen([*launch, str(tmp_path / "ranked.py"), job], env=env, stderr=subprocess.DEVNULL) as launcher:
@@ -445,3 +613,49 @@ def test_a_rank_that_dies_takes_all_down_and_resuming_is_exact(forked: Runs, tmp
     assert not (tmp_path / "broken" / "report.json").exists()
     on_ranks(2, own, tmp_path)
     assert_equal_runs(tmp_path / "broken", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_ranks_killed_at_random_instants_and_resumed(forked: Runs, tmp_path: Path) -> None:
+    """The launcher and its ranks are killed together, as when a machine goes down."""
+    how, rng, kills = {**RANKED_RUN, "dropout": 0.1, "steps": 30}, random.Random(0), 5
+    on_ranks(2, saving(forked, tmp_path / "whole", **how), tmp_path)
+    own = saving(forked, tmp_path / "broken", **how)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
+    for _ in range(kills):
+        words = [*launch, str(tmp_path / "ranked.py"), job_of(own)]
+        before = len(lines(tmp_path / "broken")) if (tmp_path / "broken" / "metrics.jsonl").exists() else 0
+        with subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL, start_new_session=True) as launcher:
+            log, more = tmp_path / "broken" / "metrics.jsonl", rng.randrange(1, 6)
+            while launcher.poll() is None and not (log.exists() and log.read_text().count("\n") >= before + more):
+                time.sleep(0.002)
+            assert launcher.poll() is None
+            ranks = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+            for process in (*map(int, ranks), launcher.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+    assert not (tmp_path / "broken" / "report.json").exists()
+    on_ranks(2, own, tmp_path)
+    assert_equal_runs(tmp_path / "broken", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_ranks_that_see_other_data_or_settings_are_refused_by_all(forked: Runs, tmp_path: Path) -> None:
+    other = write_tasks(tmp_path / "other", train=12, score=6)
+    for name, odd, said in (
+        ("settings", {"settings": {"1": {"learning_rate": 1.0}}}, "config: not the same on rank 1"),
+        ("data", {"environment": {"1": {"T2T_TASKS": str(other)}}}, "data: not the same on rank 1"),
+    ):
+        own = saving(forked, tmp_path / name, **RANKED_RUN)
+        found = on_ranks(2, own, tmp_path, fails=True, **odd)
+        assert len(found) == 2 and all(one.startswith(f"2 {said}") for one in found), found
+        assert not (tmp_path / name / "run.yaml").exists()
+
+
+@pytest.mark.slow
+def test_a_full_disk_of_the_first_rank_is_said_by_all(forked: Runs, tmp_path: Path) -> None:
+    own = saving(forked, tmp_path / "r", **RANKED_RUN)
+    found = on_ranks(2, own, tmp_path, fails=True, full="0")
+    assert len(found) == 2 and all(one.startswith("5 ") and "No space left" in one for one in found), found
+    assert "rank 0: " in found[1]
