@@ -121,6 +121,9 @@ def whole(final: Path, *, need: int = 0) -> Iterator[Path]:
             _discard(final)
         temporary.rename(final)
         sync(final.parent)
+    except DiskError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise DiskError(error.message, where=str(final), fix=error.fix, code=error.code) from None
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise _disk_error(error, final, need) from None

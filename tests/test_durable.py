@@ -149,6 +149,12 @@ def test_k03_the_model_is_published_whole_or_not_at_all(
         assert path.read_bytes() == (unbroken / "model" / path.name).read_bytes()
 
 
+def test_k03_a_fault_told_while_a_folder_is_filled_is_one_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="full") as caught, checkpoint.whole(tmp_path / "model") as folder:
+        raise DiskError("full", where=str(folder / "sums"), code="K03")
+    assert caught.value.where == str(tmp_path / "model") and not list(tmp_path.iterdir())
+
+
 def test_k03_the_lines_of_the_log_are_durable_before_the_checkpoint(
     toys: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
