@@ -198,6 +198,13 @@ def test_k05_every_bit_flip_and_truncation_is_seen_and_the_file_named(tmp_path: 
     sweep(save(tmp_path, drawn={"toy/copy": 3}), 100, 40)
 
 
+def test_k05_a_manifest_that_says_the_same_in_other_bytes_is_seen(tmp_path: Path) -> None:
+    file = save(tmp_path) / "manifest.json"
+    file.write_text(file.read_text().replace("\n", "\t", 1))
+    with pytest.raises(CheckpointError, match=r"manifest\.json: not as it was written"):
+        checkpoint.verify(file.parent)
+
+
 @pytest.mark.slow
 def test_k05_a_thousand_bit_flips_and_two_hundred_truncations(broken: Path) -> None:
     sweep(broken / "checkpoints" / "step-000004", 1000, 200)
