@@ -220,15 +220,22 @@ def serve_(obj: Any, /, models: tuple[str, ...], family: str | None, **options: 
 
 @cli.command()
 @click.argument("run", type=str)
+@click.option("--metric", metavar="evaluate:FILE.py", help="Measure the answers by a metric of Hugging Face's "
+              "evaluate, too; its file is run.")  # fmt: skip
 @JSON
 @click.pass_obj
-def report(obj: Any, run: str, as_json: bool) -> None:
+def report(obj: Any, run: str, metric: str | None, as_json: bool) -> None:
     """Print a run's scores and write report.md and report.html anew.
 
     Example: t2t report runs/glue-1
     """
     from t2t.report import read, render
 
+    if metric:
+        from t2t import own_metric
+
+        read(Path(run))  # a folder without a report is none
+        own_metric.add(Path(run), metric)
     render(Path(run))
     if as_json:
         show_json(read(Path(run)))

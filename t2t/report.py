@@ -115,6 +115,16 @@ def published_table(report: dict[str, Any]) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
+def own_metric_table(report: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the figures of metrics that the user brought, a row a task and figure, as text cells."""
+    return [
+        {"task": one["task"], "metric": one["metric"], "by": one["by"], "value": f"{one['value']:.4g}",
+         "interval": f"[{one['low']:.4g}, {one['high']:.4g}]", "n": f"{one['n']:,}",
+         "unparsed": f"{one['unparsed']:.1f} %", "prompt": one["prompt"]}
+        for one in report.get("evaluate", ())
+    ]  # fmt: skip
+
+
 def repair_table(report: dict[str, Any]) -> list[dict[str, str]]:
     """Return how many repairs of each kind the answers took, one row a task and kind, as text cells."""
     return [
@@ -278,6 +288,7 @@ def _more(report: dict[str, Any]) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the tables that stand below the scores, with their titles; those without rows are not shown."""
     return [
         ("Beside published figures, which others measured in their own ways", published_table(report)),
+        ("By metrics of evaluate, on their own scales", own_metric_table(report)),
         ("Loss on plain text", held_out_table(report)),
         ("What was trained on", mixture_table(report)),
         ("Where ways of answering differ", way_table(report)),

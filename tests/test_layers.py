@@ -63,6 +63,7 @@ FLOORS = {
         "distill",
         "publish",
         "glue_zip",
+        "own_metric",
         "bench",
     ),
     7: (
