@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import random
 import re
@@ -290,3 +291,15 @@ def test_no_pickle_is_written(tmp_path: Path) -> None:
 
 def test_a_copied_checkpoint_is_sound(tmp_path: Path) -> None:
     checkpoint.verify(Path(shutil.copytree(save(tmp_path / "a"), tmp_path / "b" / "step-000005")))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_one_number_that_is_not_finite_is_seen_anywhere(dtype: torch.dtype) -> None:
+    sound = torch.randn(70, generator=torch.Generator().manual_seed(0)).to(dtype)
+    for bad in (math.nan, math.inf, -math.inf):
+        for at in range(70):
+            assert checkpoint._finite(sound) and not checkpoint._finite(sound.index_fill(0, torch.tensor([at]), bad))
+    assert checkpoint._finite(torch.full((99,), torch.finfo(dtype).max, dtype=dtype))
+    assert checkpoint._finite(torch.zeros(0, dtype=dtype)) and not checkpoint._finite(
+        torch.tensor(math.nan, dtype=dtype)
+    )
