@@ -26,6 +26,7 @@ import numpy as np
 from t2t.answers import form
 from t2t.demonstrations import Pool, choose, drawing
 from t2t.errors import DataError, visible
+from t2t.sources import Origin
 from t2t.tagging import FORMATS
 from t2t.template import Field, Template, parse
 from t2t.types import Example, Piece, Prompt, Task
@@ -179,7 +180,7 @@ class Examples(Sequence[Example]):
     @property
     def fingerprint(self) -> str:
         """What stands for the rows, where they come from files: their sha256."""
-        origin = getattr(self.rows, "origin", None)
+        origin = self.origin
         return origin.fingerprint if origin else ""
 
     @property
@@ -198,6 +199,11 @@ class Examples(Sequence[Example]):
     def ranked(self) -> bool:
         """Whether answers can be ranked: the answer is one of the choices, as they stand."""
         return self.task.answer == "choice" and all(prompt.format != "referent" for prompt in self.prompts)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the rows came from, where they were loaded from somewhere."""
+        return getattr(self.rows, "origin", None)
 
     def __len__(self) -> int:
         return len(self._taken) * (1 if self.sample is not None else len(self.prompts))

@@ -503,7 +503,7 @@ def data(sets: Sets) -> list[dict[str, Any]]:
     found = []
     for use, some in (("train", sets.train), ("score", sets.score)):
         for egs in {egs.task.name: egs for egs in some.values()}.values():
-            origin, source = getattr(egs.rows, "origin", None), egs.task.source
+            origin, source = egs.origin, egs.task.source
             kind = origin.kind if origin else "file"
             known = kind in ("dir", "cache", "hub")
             found.append({
@@ -557,7 +557,7 @@ def run_signature(model: str, config: Config, **more: Any) -> str:
 
 def signature(egs: Examples, metric_name: str, by: str, n: int) -> str:
     """Return how a number was made, in sacrebleu's manner: fields that must agree for numbers to be compared."""
-    origin = getattr(egs.rows, "origin", None)
+    origin = egs.origin
     data = origin.fingerprint[:12] if origin else "-"
     shots = f"|shots:{egs.shots}:{egs.shots_by}" if egs.shots else ""
     return (

@@ -56,6 +56,10 @@ class Stretches(Examples):
         self._ids = file.ids
         self._made: dict[tuple[str, int], Encoded] = {}
 
+    @property
+    def origin(self) -> None:
+        """A corpus has no rows: `t2t.corpora` knows where its texts came from."""
+
     def __len__(self) -> int:
         return len(self._taken)
 

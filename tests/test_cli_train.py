@@ -48,7 +48,7 @@ def test_it_learns_measures_and_says_what_it_saw(t2t: Run, book: str, tiny: Path
     assert "% of the limit" in done.err
     assert "bits a byte" in (Path("one") / "report.md").read_text()
     page = (Path("one") / "report.html").read_text()
-    assert "Loss on plain text" in page and "Nothing was scored" in page and f"<code>{last['signature']}" in page
+    assert "Loss on plain text" in page and "Nothing was scored" not in page and f"<code>{last['signature']}" in page
     assert report("one")["mixture"]["pretraining/text:book.txt"]["drawn"] == steps[-1]["examples"]
 
 

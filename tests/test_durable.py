@@ -421,7 +421,8 @@ class Numbered(list[int]):
 def test_n03_every_row_is_answered_once_whatever_the_rows_and_the_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes 1 to 33 on 1 to 3 ranks that wait for each other as gathering does: a rank that called once more hangs."""
     monkeypatch.setattr(predict, "CHUNK", 4)
-    monkeypatch.setattr(predict, "answer", lambda model, egs, **how: iter([f"answer to {eg}" for eg in egs]))
+    answered = lambda model, egs, ways, of: {way: [f"{way} {eg}" for eg in egs] for way in ways}  # noqa: E731
+    monkeypatch.setattr(predict, "_answered", answered)
     for size in range(1, 34):
         for world in (1, 2, 3):
             barrier = threading.Barrier(world, timeout=10)
@@ -437,15 +438,16 @@ def test_n03_every_row_is_answered_once_whatever_the_rows_and_the_ranks(monkeypa
                     return every
 
                 share = Gather(rank, world, join)
-                for preds in predict._shared(None, Numbered(range(size)), "write", share, None):  # type: ignore[arg-type]
-                    found[rank] += preds
+                numbered: Any = Numbered(range(size))
+                for preds in predict._shared(None, numbered, ("write", "rank"), share, lambda done: None):  # type: ignore[arg-type]
+                    found[rank] += zip(preds["write"], preds["rank"], strict=True)
 
             threads = [threading.Thread(target=work, args=(rank,)) for rank in range(world)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-            assert found == [[f"answer to {i}" for i in range(size)]] * world, (size, world)
+            assert found == [[(f"write {i}", f"rank {i}") for i in range(size)]] * world, (size, world)
 
 
 def other_rank(monkeypatch: pytest.MonkeyPatch, said: Any, same: dict[str, Any]) -> Any:

@@ -402,7 +402,9 @@ def test_m07_a_checkpoint_of_another_version_is_not_written_over(t2t: Run, train
     path = trained / "checkpoints" / "step-000001" / "manifest.json"
     edit(path, lambda manifest: manifest.update(format=99))
     done = t2t("resume", "run")
-    assert done.code == 5 and said_by(done).startswith("t2t: error T2T-M07: run/checkpoints/step-000001: ")
+    assert done.code == 5 and said_by(done).startswith(
+        "t2t: error T2T-M07: run/checkpoints/step-000001/manifest.json: "
+    )
     assert "format 99, this version reads 1" in said_by(done) and "the version that wrote it" in said_by(done)
     assert json.loads(path.read_text())["format"] == 99
 

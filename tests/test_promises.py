@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def run(job):
     if (folder / "run.yaml").exists():
         training.resume(folder)
     else:
-        tuples = {name: tuple(job["config"][name]) for name in ("task", "corpus")}
+        tuples = {name: tuple(value) for name, value in job["config"].items() if isinstance(value, list)}
         training.train(Config(**{**job["config"], **tuples}))
     if "save" in job:
         folder.with_suffix(".calls").write_text(str(len(calls)))
@@ -150,6 +151,13 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         server.top = top  # type: ignore[attr-defined]
         yield server
         server.close()
+
+
+def until(there: Callable[[], object], forked: Runs) -> None:
+    """Wait for something that the run makes; a run that ends without it has failed."""
+    while not there():
+        ended, _, _ = select.select([forked.server.stdout], [], [], 0.001)
+        assert not ended or there(), Path(forked.errors.name).read_text()
 
 
 def saving(forked: Runs, out: Path, **settings: Any) -> Any:
@@ -413,8 +421,7 @@ def test_a_signal_ends_a_process_with_its_code(forked: Runs, tmp_path: Path) -> 
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         own = saving(forked, tmp_path / str(code))
         process = forked.start(own)
-        while not (Path(own.out) / "metrics.jsonl").exists():
-            time.sleep(0.001)
+        until((Path(own.out) / "metrics.jsonl").exists, forked)
         os.kill(process, number)
         assert forked.end() == code
         assert without_clock(Path(own.out))["step"] < 24
@@ -426,8 +433,7 @@ def test_a_signal_ends_a_process_with_its_code(forked: Runs, tmp_path: Path) -> 
 def test_a_second_signal_stops_at_once_and_loses_no_checkpoint(forked: Runs, tmp_path: Path) -> None:
     own = saving(forked, tmp_path / "r")
     process = forked.start(own)
-    while not list((tmp_path / "r" / "checkpoints").glob("step-*")):
-        time.sleep(0.001)
+    until(lambda: list((tmp_path / "r" / "checkpoints").glob("step-*")), forked)
     os.kill(process, signal.SIGSTOP)
     for number in (signal.SIGINT, signal.SIGTERM):  # Python sees the lower number first
         os.kill(process, number)
@@ -444,8 +450,7 @@ def test_fifty_signals_all_save_and_say_so(forked: Runs, tmp_path: Path) -> None
     for number in range(50):
         own = saving(forked, tmp_path / str(number), steps=400, save_every=0)
         process = forked.start(own)
-        while not (Path(own.out) / "metrics.jsonl").exists():
-            time.sleep(0.001)
+        until((Path(own.out) / "metrics.jsonl").exists, forked)
         time.sleep(rng.uniform(0, 0.5))
         which, began = rng.choice((signal.SIGTERM, signal.SIGINT)), time.monotonic()
         os.kill(process, which)
@@ -463,8 +468,7 @@ def test_a_second_run_in_the_folder_is_turned_away(forked: Runs, tmp_path: Path)
 
     own = saving(forked, tmp_path / "r")
     process = forked.start(own)
-    while not (tmp_path / "r" / "metrics.jsonl").exists():
-        time.sleep(0.001)
+    until((tmp_path / "r" / "metrics.jsonl").exists, forked)
     os.kill(process, signal.SIGSTOP)
     try:
         with pytest.raises(RunInUseError, match=f"process {process} on ") as caught:
@@ -499,7 +503,7 @@ try:
     if (Path(job["out"]) / "run.yaml").exists():
         resume(Path(job["out"]), changes=job["changes"])
     else:
-        tuples = {name: tuple(job["config"][name]) for name in ("task", "corpus")}
+        tuples = {name: tuple(value) for name, value in job["config"].items() if isinstance(value, list)}
         train(Config(**{**job["config"], **tuples, **job["settings"].get(rank, {})}))
 except T2TError as error:
     (Path(job["out"]) / f"said-{rank}").write_text(f"{error.exit_code} {error}")
