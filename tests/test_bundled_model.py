@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +19,9 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from t2t import cli_ls
 from t2t.config import Config
 from t2t.models import Options, load
+from t2t.predict import write_predictions
 from t2t.runs import write_config
+from tests.test_compare import rte
 from tests.toy import MINI
 
 PARAMETERS = 9_426_944
@@ -245,6 +249,18 @@ def test_scores_stand_beside_those_of_random_weights(card: ModuleType, tmp_path:
     command = "T2T_HUB=DIR t2t train --model t2t-mini --mix glue"
     assert f"\n{command} --set dropout=0.0 --minutes 20\n{command} --set dropout=0.0 --minutes 20 --fresh\n" in text
     assert "SAMPLE DATA" in card.glue_table(tmp_path / "two") and "| – |" in card.glue_table(tmp_path / "two")
+
+
+def test_averages_are_compared_row_by_row_where_there_are_answers(card: ModuleType, tmp_path: Path) -> None:
+    for name, right in (("mini", 20), ("fresh", 10)):
+        for task in ("glue/rte", "glue/wnli"):
+            preds = rte([0] * right + [1] * (20 - right))
+            named = [replace(pred, uid=f"{task}:validation:{i}") for i, pred in enumerate(preds)]
+            file = tmp_path / name / "eval" / "validation" / f"{task.replace('/', '-')}.predictions.jsonl"
+            write_predictions(file, named)
+    said = card._paired(tmp_path / "mini", tmp_path / "fresh")
+    assert re.fullmatch(r" \(row by row \+50\.00 \[\+3\d\.\d\d, \+6\d\.\d\d\]\)", said), said
+    assert card._paired(tmp_path / "mini", None) == card._paired(tmp_path / "mini", tmp_path / "none") == ""
 
 
 def test_marks_that_are_missing_are_an_error(card: ModuleType) -> None:

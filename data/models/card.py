@@ -200,7 +200,7 @@ def glue_table(run: Path, fresh: Path | None = None) -> str:
         ))  # fmt: skip
     lines += ["", f"Average {_averaged(report)} over {len(report['average']['tasks'])} tasks"]
     if other.get("average"):
-        lines[-1] += f", from random weights {_averaged(other)}"
+        lines[-1] += f", from random weights {_averaged(other)}{_paired(run, fresh)}"
     took = report["cost"]
     lines[-1] += (
         f"; {report['steps']:,} steps, {took['train_tokens']:,} tokens in {took['train_seconds']:,.0f} s of training."
@@ -222,6 +222,16 @@ def _averaged(report: dict[str, Any]) -> str:
     written = [row for row in report["rows"] if row["by"] == "write"]
     margin = average_margin((row["task"], row["low"], row["high"]) for row in written)
     return f"{report['average']['value']:.2f} ± {margin:.2f}"
+
+
+def _paired(run: Path, fresh: Path | None) -> str:
+    """Return the difference of the averages, made of the differences row by row; empty without the answers."""
+    if fresh is None or not all((one / "eval").is_dir() for one in (run, fresh)):
+        return ""
+    from t2t.compare import compare
+
+    return "".join(f" (row by row {one.difference:+.2f} [{one.low:+.2f}, {one.high:+.2f}])"
+                   for one in compare([fresh, run]).overall)  # fmt: skip
 
 
 def _train(run: Path) -> str:
