@@ -262,10 +262,10 @@ def answer_sets(
     is scored exactly once. With ``folder`` the predictions are written below ``eval/SPLIT/``, as they are made.
     """
     gather, ways = gather or Gather(), ways_of(model, by)
-    answered: dict[str, tuple[list[Score], dict[str, Answers]]] = {way: ([], {}) for way in ways}
-    total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
     for way in ways:
         check_way(model, way)
+    answered: dict[str, tuple[list[Score], dict[str, Answers]]] = {way: ([], {}) for way in ways}
+    total = sum(len(range(gather.rank, len(egs), gather.world)) for egs in sets.score.values())
     if ways != ("rank",):  # what an earlier evaluation counted is not this one's
         for tally in model.tokens.tallies.values():
             tally.answers_unfinished = 0

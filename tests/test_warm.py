@@ -155,7 +155,7 @@ def test_answers_depend_on_neither_order_nor_padding_nor_the_cache(folders: Path
     assert torch.allclose(torch.tensor(ranked), torch.tensor(alone), atol=1e-4)
     for eg, text in zip(free, written, strict=True):
         assert model.write([eg]) == [text]
-        source_BS, mask_BS = model._source([eg])
+        source_BS, mask_BS = model._padded([encoded.source for encoded in model.tokens.encode([eg])])
         ids = [model.start]
         while len(ids) <= model.tokens.max_target and ids[-1] != model.tokens.eos:
             logits = model.net.eval()(input_ids=source_BS, attention_mask=mask_BS,
