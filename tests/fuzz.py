@@ -147,7 +147,7 @@ def http(data: bytes) -> None:
     """Send a body to both paths of the server that take one. It may refuse it, and must not fail."""
     from tests.test_serve import ask
 
-    loop, door = _server()
+    loop, door, _ = _server()
     for path in ("/api/predict", "/api/render"):
         headers = [("host", "localhost"), ("content-type", "application/json")]
         said = loop.run_until_complete(ask(door, "POST", path, headers=headers, parts=[data]))
@@ -156,6 +156,7 @@ def http(data: bytes) -> None:
 
 @functools.cache
 def _server() -> Any:
+    """Return a loop, a server's door, and what keeps its worker alive."""
     from t2t.serve.app import Api, app
     from t2t.serve.guard import Guard
     from tests.test_serve import Slow
@@ -164,8 +165,9 @@ def _server() -> Any:
     slow.open.set()
     api = Api([slow], set(), queue=8, seconds=60.0, token=False)  # type: ignore[list-item]
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(api.life().__aenter__())
-    return loop, Guard(app(api), {"localhost"}, False, None, 1_000_000, 5.0, lambda line: None)
+    life = api.life()
+    loop.run_until_complete(life.__aenter__())
+    return loop, Guard(app(api), {"localhost"}, False, None, 1_000_000, 5.0, lambda line: None), life
 
 
 @contextlib.contextmanager

@@ -561,7 +561,7 @@ class Slow:
     name = "slow"
 
     def __init__(self, *texts: str) -> None:
-        self.open, self.texts = threading.Event(), texts or ("answered",)
+        self.open, self.says = threading.Event(), texts or ("answered",)
 
     def about(self) -> dict[str, Any]:
         return {
@@ -572,27 +572,30 @@ class Slow:
             "trained": {},
         }
 
-    def texts_(self) -> list[dict[str, Any]]:
-        return [{"text": text, "nats": -float(i), "probability": 0.5} for i, text in enumerate(self.texts)]
+    def choices(self) -> list[dict[str, Any]]:
+        return [{"text": text, "nats": -float(i), "probability": 0.5} for i, text in enumerate(self.says)]
 
     def rows(self, name: str, prompt: Any, rows: Sequence[Any], by: str) -> Any:
         from t2t.serve.served import Asked
 
         return Asked(name, "plain", by), list(rows)
 
+    def texts(self, texts: Sequence[str], by: str) -> Any:
+        return self.rows("", None, texts, by)
+
     def sizes(self, asked: Any, egs: Sequence[Any]) -> list[int]:
         return [1] * len(egs)
 
     def answers(self, asked: Any, egs: Sequence[Any]) -> list[dict[str, Any]]:
         assert self.open.wait(120)
-        if self.texts[0] == "fault":
+        if self.says[0] == "fault":
             raise RuntimeError("a secret of the house")
-        text = self.texts[0]
+        text = self.says[0]
         if asked.by == "tokens":
             pieces = [{"text": "copy: ", "column": None}, {"text": text, "column": "text"}]
             return [{"uid": "u", "input": text, "pieces": pieces, "target": "", "choices": [],
                      "tokens": [{"ids": [5], "pieces": [text]}]}]  # fmt: skip
-        one = {"uid": "u", "input": text, "text": text, "answer": None, "unparsed": True, "choices": self.texts_(),
+        one = {"uid": "u", "input": text, "text": text, "answer": None, "unparsed": True, "choices": self.choices(),
                "tokens": 1}  # fmt: skip
         return [one for _ in egs]
 
@@ -646,7 +649,7 @@ def test_a_fault_of_the_model_is_one_line_and_the_server_goes_on(folder: Path) -
         outside = Guard(app(api), {"localhost"}, False, None, 10_000, 5.0, notices.append)
         async with api.life():
             faulty = await ask(outside, "POST", "/api/predict", BODY)
-            slow.texts = ("well",)
+            slow.says = ("well",)
             return [faulty, await ask(outside, "POST", "/api/predict", BODY)]
 
     faulty, well = asyncio.run(one())

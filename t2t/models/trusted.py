@@ -29,6 +29,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not (folder / "config.json").exists() and len(dequantised) == 1:
         return {"gguf": dequantised[0].name}
     config = _object(folder / "config.json")
+    if not isinstance(config.get("model_type", ""), str) or not isinstance(config.get("architectures") or [], list):
+        raise ModelError("model_type is a text and architectures a list of them", where=str(folder / "config.json"),
+                         fix="Get it again.", code="M01")  # fmt: skip
     code = sorted(str(p.relative_to(folder)) for pattern in ("*.py", "*/*.py") for p in folder.glob(pattern))
     for name in CONFIGS:
         code += _asked(config if name == "config.json" else _object(folder / name, {}))
