@@ -511,17 +511,17 @@ except T2TError as error:
 """
 
 
-def job_of(settings: Any, **more: Any) -> str:
+def job_of(run: Any, **more: Any) -> str:
     """Return what RANKED is told: ``settings`` and ``environment`` of some ranks, the rank whose disk is ``full``."""
     plain = {"changes": {}, "settings": {}, "environment": {}, "full": None}
-    return json.dumps({"out": settings.out, "config": settings.as_dict(), **plain, **more})
+    return json.dumps({"out": run.out, "config": run.as_dict(), **plain, **more})
 
 
-def on_ranks(ranks: int, settings: Any, folder: Path, fails: bool = False, **more: Any) -> list[str]:
+def on_ranks(ranks: int, run: Any, folder: Path, fails: bool = False, **more: Any) -> list[str]:
     """Run on several processes that talk over gloo. Return what their faults were, by rank."""
     script = folder / "ranked.py"
     script.write_text(RANKED)
-    job = job_of(settings, **more)
+    job = job_of(run, **more)
     how = [
         sys.executable,
         "-m",
@@ -535,7 +535,7 @@ def on_ranks(ranks: int, settings: Any, folder: Path, fails: bool = False, **mor
     env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(how, env=env, capture_output=True, text=True, timeout=300)
     assert (done.returncode != 0) == fails, done.stderr[-4000:]
-    return [path.read_text() for path in sorted(Path(settings.out).glob("said-*"))]
+    return [path.read_text() for path in sorted(Path(run.out).glob("said-*"))]
 
 
 def assert_as_on_one(many: Path, one: Path, ranks: int) -> None:
