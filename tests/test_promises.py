@@ -506,7 +506,7 @@ try:
         tuples = {name: tuple(value) for name, value in job["config"].items() if isinstance(value, list)}
         train(Config(**{**job["config"], **tuples, **job["settings"].get(rank, {})}))
 except T2TError as error:
-    (Path(job["out"]) / f"said-{rank}").write_text(f"{error.exit_code} {error}")
+    Path(sys.argv[0]).with_name(f"said-{rank}").write_text(f"{error.exit_code} {error}")
     sys.exit(error.exit_code)
 """
 
@@ -519,6 +519,8 @@ def job_of(run: Any, **more: Any) -> str:
 
 def on_ranks(ranks: int, run: Any, folder: Path, fails: bool = False, **more: Any) -> list[str]:
     """Run on several processes that talk over gloo. Return what their faults were, by rank."""
+    for path in folder.glob("said-*"):
+        path.unlink()
     script = folder / "ranked.py"
     script.write_text(RANKED)
     job = job_of(run, **more)
@@ -535,7 +537,7 @@ def on_ranks(ranks: int, run: Any, folder: Path, fails: bool = False, **more: An
     env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(how, env=env, capture_output=True, text=True, timeout=300)
     assert (done.returncode != 0) == fails, done.stderr[-4000:]
-    return [path.read_text() for path in sorted(Path(run.out).glob("said-*"))]
+    return [path.read_text() for path in sorted(folder.glob("said-*"))]
 
 
 def assert_as_on_one(many: Path, one: Path, ranks: int) -> None:
@@ -646,7 +648,7 @@ def test_two_ranks_killed_at_random_instants_and_resumed(forked: Runs, tmp_path:
 
 @pytest.mark.slow
 def test_ranks_that_see_other_data_or_settings_are_refused_by_all(forked: Runs, tmp_path: Path) -> None:
-    other = write_tasks(tmp_path / "other", train=12, score=6)
+    other = write_tasks(tmp_path / "other", train=13, score=5)
     for name, odd, said in (
         ("settings", {"settings": {"1": {"learning_rate": 1.0}}}, "config: not the same on rank 1"),
         ("data", {"environment": {"1": {"T2T_TASKS": str(other)}}}, "data: not the same on rank 1"),
