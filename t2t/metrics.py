@@ -36,8 +36,10 @@ __all__ = [
     "Metric",
     "Table",
     "average_margin",
+    "blocks",
     "bootstrap",
     "confusion",
+    "draw",
     "measure",
     "metric",
     "table_of",
@@ -459,7 +461,7 @@ def bootstrap(table: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> tup
     """Return the value of a table and the bounds of its 95 % percentile bootstrap interval, which holds the value."""
     units = len(table.rows)
     rng = np.random.Generator(np.random.Philox(seed))
-    values = [table.of(_draw(rng, units, size) @ table.rows) for size in _blocks(resamples, units)]
+    values = [table.of(draw(rng, units, size) @ table.rows) for size in blocks(resamples, units)]
     low, high = np.percentile(np.concatenate(values), [2.5, 97.5])
     value = float(table.of(table.rows.sum(0, keepdims=True))[0])
     return value, min(float(low), value), max(float(high), value)
@@ -476,12 +478,12 @@ def average_margin(bounds: Iterable[tuple[str, float, float]]) -> float:
     return math.sqrt(sum((sum(some) / len(some)) ** 2 for some in halves.values())) / len(halves)
 
 
-def _draw(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
+def draw(rng: np.random.Generator, n: int, size: int) -> np.ndarray:
     """Draw ``n`` of ``n`` rows with replacement, ``size`` times; return how often each was drawn (size, n)."""
     return rng.multinomial(n, np.full(n, 1 / n), size=size).astype(float)
 
 
-def _blocks(resamples: int, n: int) -> list[int]:
+def blocks(resamples: int, n: int) -> list[int]:
     """Cut the resamples into blocks that need little memory; the draws are the same however they are cut."""
     most = max(1, 4_000_000 // n)
     return [min(most, resamples - done) for done in range(0, resamples, most)]

@@ -12,13 +12,13 @@ randomisation exchanges the two answers of a row at random and looks how often t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from t2t.metrics import Table, metric, table_of
+from t2t.metrics import Table, blocks, draw, metric, table_of
 
 __all__ = ["RESAMPLES", "Paired", "exchanged", "holm", "mcnemar", "paired"]
 
@@ -90,9 +90,8 @@ def paired(
     alone = [table_of(name, golds, preds, groups) for preds in (first, second)] if metric(name).ranked else together
     rng = np.random.Generator(np.random.Philox(seed))
     n, of = len(one.rows), one.of
-    drawn = np.concatenate([
-        alone[1].of(draw @ alone[1].rows) - alone[0].of(draw @ alone[0].rows) for draw in _draws(rng, n, resamples)
-    ])  # fmt: skip
+    draws = (draw(rng, n, size) for size in blocks(resamples, n))
+    drawn = np.concatenate([alone[1].of(some @ alone[1].rows) - alone[0].of(some @ alone[0].rows) for some in draws])
     values = [float(table.of(table.rows.sum(0, keepdims=True))[0]) for table in alone]
     low, high = np.percentile(drawn, [2.5, 97.5])
     only = _right_alone(name, one, two)
@@ -125,7 +124,7 @@ def exchanged(
 
     seen = float(differences(one_NK.sum(0, keepdims=True))[0])
     as_great = 0
-    for size in _blocks(n, resamples):
+    for size in blocks(resamples, n):
         first_RK = two_NK.sum(0) + rng.integers(2, size=(size, n)).astype(float) @ (one_NK - two_NK)
         as_great += int((differences(first_RK) >= seen - 1e-9 * max(1.0, seen)).sum())
     return (as_great + 1) / (resamples + 1)
@@ -139,19 +138,6 @@ def _tables(
     table = table_of(name, [*golds, *golds], [*first, *second], twice)
     half = len(table.rows) // 2
     return replace(table, rows=table.rows[:half]), replace(table, rows=table.rows[half:])
-
-
-def _blocks(n: int, resamples: int) -> Iterator[int]:
-    """Cut resamples of ``n`` rows into blocks that need little memory."""
-    most = max(1, 4_000_000 // n)
-    for done in range(0, resamples, most):
-        yield min(most, resamples - done)
-
-
-def _draws(rng: np.random.Generator, n: int, resamples: int) -> Iterator[np.ndarray]:
-    """Yield how often each of ``n`` rows is drawn in each resample."""
-    for size in _blocks(n, resamples):
-        yield rng.multinomial(n, np.full(n, 1 / n), size=size).astype(float)
 
 
 def _right_alone(name: str, one: Table, two: Table) -> tuple[int, int] | None:

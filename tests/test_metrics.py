@@ -523,7 +523,7 @@ def test_the_interval_is_the_same_for_the_same_seed_only() -> None:
 
 def test_the_interval_does_not_depend_on_the_blocks_it_is_drawn_in(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = measure("accuracy", *classes(1, 2))
-    monkeypatch.setattr("t2t.metrics._blocks", lambda resamples, n: [300, 300, 300, 100])
+    monkeypatch.setattr("t2t.metrics.blocks", lambda resamples, n: [300, 300, 300, 100])
     assert measure("accuracy", *classes(1, 2)) == whole
 
 
