@@ -24,7 +24,7 @@ from t2t.tagging import FORMATS
 from t2t.template import MASK, allot
 from t2t.types import Example, Piece, Prompt
 
-__all__ = ["Encoded", "Tally", "Tokens", "load_tokenizer"]
+__all__ = ["Encoded", "Tally", "Tokens", "check_embedding", "load_tokenizer"]
 
 
 _SENTINEL = re.compile(r"<extra_id_(\d+)>")
@@ -99,6 +99,14 @@ def load_tokenizer(folder: str, **kwargs: Any) -> Any:
             code="M05",
         )
     return tokenizer
+
+
+def check_embedding(tokenizer: Any, net: Any, folder: object) -> None:
+    """Raise ``ModelError`` for a tokenizer with ids that the embedding does not have: it has a row each, or more."""
+    ids, rows = len(tokenizer), net.get_input_embeddings().num_embeddings
+    if ids > rows:
+        raise ModelError(f"the tokenizer has {ids} ids, the embedding {rows} rows", where=str(folder), code="M05",
+                         fix="Give a tokenizer and weights that belong together.")  # fmt: skip
 
 
 class Tokens:

@@ -32,7 +32,7 @@ from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.models.ranking import by_length, check_ranking
 from t2t.models.sampling import Sampler, sampler
 from t2t.template import parse
-from t2t.tokens import Encoded, Tokens, load_tokenizer
+from t2t.tokens import Encoded, Tokens, check_embedding, load_tokenizer
 from t2t.tokens import Tally as TextTally
 from t2t.types import Batch, Example, Piece, Prompt
 
@@ -601,14 +601,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Causal:
         raise ModelError(
             f"cannot be loaded: {visible(error)}", where=origin, fix="Get its files again.", code="M01"
         ) from None
-    rows = net.get_input_embeddings().num_embeddings
-    if len(tokenizer) > rows:
-        raise ModelError(
-            f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows",
-            where=folder,
-            fix="Give a tokenizer and weights that belong together.",
-            code="M05",
-        )
+    check_embedding(tokenizer, net, folder)
     if options.dropout is not None:
         set_dropout(net, options.dropout)
     return Causal(net, tokens, options, origin, fresh=fresh, tuned=_was_tuned(path))

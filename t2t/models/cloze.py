@@ -39,7 +39,7 @@ from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.models.soft import soft_loss, taught
 from t2t.paths import models_folder
 from t2t.template import MASK
-from t2t.tokens import load_tokenizer
+from t2t.tokens import check_embedding, load_tokenizer
 from t2t.types import Batch, Example, Piece, Prompt
 
 __all__ = ["Blank", "Cloze", "ClozeTokens", "Network", "load"]
@@ -412,13 +412,7 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Cloze:
     if tokenizer.mask_token_id is None:
         raise ModelError("the tokenizer has no mask token", where=folder, fix="Use a masked language model.",
                          code="M05")  # fmt: skip
-    if len(tokenizer) > (rows := lm.get_input_embeddings().num_embeddings):
-        raise ModelError(
-            f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows",
-            where=folder,
-            fix="Give a tokenizer and weights that belong together.",
-            code="M05",
-        )
+    check_embedding(tokenizer, lm, folder)
     limit = positions(lm.base_model)
     if limit < options.max_input:
         notes.append(f"inputs of at most {limit} tokens")

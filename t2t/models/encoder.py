@@ -55,7 +55,7 @@ from t2t.models.layout import EncoderTokens, Laid, digest
 from t2t.models.precision import autocast, dtype_of, set_dropout
 from t2t.models.soft import taught
 from t2t.paths import models_folder
-from t2t.tokens import load_tokenizer
+from t2t.tokens import check_embedding, load_tokenizer
 from t2t.types import Batch, Example
 
 __all__ = ["Encoder", "Network", "Opened", "key_of", "load", "load_heads", "opened", "task_of", "write_heads"]
@@ -508,13 +508,7 @@ def opened(folder: str, options: Options) -> Opened:
     place = path.name if path.parent == models_folder() else folder
     body, notes, fresh = load_body(path, options)
     tokenizer = load_tokenizer(folder, local_files_only=True)
-    if len(tokenizer) > (rows := body.get_input_embeddings().num_embeddings):
-        raise ModelError(
-            f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows",
-            where=folder,
-            fix="Give a tokenizer and weights that belong together.",
-            code="M05",
-        )
+    check_embedding(tokenizer, body, folder)
     limit = positions(body)
     if limit < options.max_input:
         notes.append(f"inputs of at most {limit} tokens")

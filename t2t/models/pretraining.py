@@ -31,7 +31,7 @@ from t2t.models.cpu.swap import quicken
 from t2t.models.precision import dtype_of, set_dropout
 from t2t.models.pretrained import TWO_WAY, Masked, Network, Permuted, Replaced
 from t2t.paths import models_folder
-from t2t.tokens import load_tokenizer
+from t2t.tokens import check_embedding, load_tokenizer
 from t2t.types import Batch, Example
 
 __all__ = ["Pretraining", "load"]
@@ -85,9 +85,7 @@ class Pretraining(ByStep):
         if objective != "plm" and tokenizer.mask_token_id is None:
             raise ModelError("the tokenizer has no mask token", where=folder, fix="Use another model.", code="M05")
         net, notes, fresh = _network(objective, self.folder, self.options)
-        if len(tokenizer) > (rows := net.lm.get_input_embeddings().num_embeddings):
-            raise ModelError(f"the tokenizer has {len(tokenizer)} ids, the embedding {rows} rows", where=folder,
-                             code="M05")  # fmt: skip
+        check_embedding(tokenizer, net.lm, folder)
         if (limit := positions(net.lm.base_model)) < self.options.max_input:
             notes.append(f"inputs of at most {limit} tokens")
         if self.options.dropout is not None:

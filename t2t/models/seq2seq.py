@@ -34,7 +34,7 @@ from t2t.models.t5.forward import flat_loss
 from t2t.models.t5.inference import Decoder, Packed, fingerprint
 from t2t.models.t5.rows import IGNORED, lay_out
 from t2t.paths import models_folder
-from t2t.tokens import Encoded, Tally, Tokens, load_tokenizer
+from t2t.tokens import Encoded, Tally, Tokens, check_embedding, load_tokenizer
 from t2t.types import Batch, Example
 
 __all__ = ["PACKABLE", "Seq2Seq", "check_tensors", "check_vocabulary", "load"]
@@ -533,14 +533,7 @@ def check_tensors(info: Mapping[str, Any], folder: str) -> None:
 
 def check_vocabulary(net: Any, tokens: Tokens, folder: str) -> None:
     """Refuse a tokenizer with ids the embedding does not have, and a config without a start token."""
-    rows, ids = net.get_input_embeddings().num_embeddings, len(tokens.tokenizer)
-    if ids > rows:
-        raise ModelError(
-            f"the tokenizer has {ids} ids, the embedding {rows} rows",
-            where=folder,
-            fix="Give a tokenizer and weights that belong together.",
-            code="M05",
-        )
+    check_embedding(tokens.tokenizer, net, folder)
     if net.config.decoder_start_token_id is None:
         raise ModelError(
             "config.json has no decoder_start_token_id",
