@@ -356,7 +356,7 @@ def check(obj: Any, /, what: tuple[str, ...], task_: str, fail_on_leak: bool, as
     if found := leaks(rows):
         message = f"rows that are scored stand in another set: {'; '.join(found)}"
         if fail_on_leak:
-            raise DataError(message, fix="Take them out of one.", code="D17")
+            raise DataError(message, fix="Take them out of one.", code="D11")
         obj["screen"].notice(f"warning: {message}")
     if any(line["said"] != "sound" for line in kept):
         raise CheckpointError("a stored file is damaged, see the table", code="K05")

@@ -285,7 +285,7 @@ def test_a_leak_is_a_warning_or_with_fail_on_leak_an_error(typed: Any, tmp_path:
     assert "with train: 1 the same, 0 near (50.0 %); own/mood:validation:0 in own/mood:train:1" in out
     assert "sad 2 (66.7 %), glad 1 (33.3 %)" in out
     code, out, err = typed("--task", "own/mood", "--source", leaky, "--fail-on-leak", "--json")
-    assert code == 3 and line in err and len(err.strip().splitlines()) == 1
+    assert code == 3 and line in err and "T2T-D11" in err and len(err.strip().splitlines()) == 1
     (found,) = [row["overlaps"] for row in json.loads(out) if row["split"] == "validation"]
     assert found == [{"with": "train", "same": 1, "near": 0, "pairs": [["own/mood:validation:0", "own/mood:train:1"]]}]
 
