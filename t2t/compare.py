@@ -241,7 +241,7 @@ def _answers(folder: Path, own: Mapping[str, Task]) -> Iterator[_Answers]:
         preds = list(read_predictions(path))
         if any(pred.gold is not None for pred in preds):  # else the labels are hidden: nothing can be scored
             said = {pred.prompt for pred in preds}
-            name = preds[0].uid.rsplit(":", 2)[0]
+            name = preds[0].task
             one = _Answers(own.get(name) or task(name), said.pop() if len(said) == 1 else "sample", by, preds)
             if (one.task, one.prompt) not in taken:
                 taken.add((one.task, one.prompt))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from t2t.errors import UsageError, visible
-from t2t.predict import read_predictions, way_of
+from t2t.predict import prediction_files, read_predictions, way_of
 from t2t.runs import read_json, write_json
 from t2t.types import Prediction
 
@@ -39,10 +39,8 @@ def add(folder: Path, spec: str, *, seed: int = 0) -> list[dict[str, Any]]:
     metric's own scale. Raise ``UsageError`` for what is no metric's file, or answers that it does not take.
     """
     metric, report = _load(spec), read_json(folder / "report.json")
-    paths = sorted([*folder.glob("*.predictions.jsonl"),
-                    *(folder / "eval" / str(report.get("split"))).glob("*.predictions.jsonl")])  # fmt: skip
     rows = []
-    for path in paths:
+    for path in prediction_files(folder, str(report.get("split"))):
         preds = [pred for pred in read_predictions(path) if pred.gold is not None]
         if preds:
             rows += _measured(metric, spec, way_of(path)[1], preds, seed)
@@ -86,9 +84,8 @@ def _measured(metric: Any, spec: str, by: str, preds: Sequence[Prediction], seed
     draws = [of([i for unit in some for i in units[unit]]) for some in drawn]
     bounds = {name: np.percentile([draw[name] for draw in draws], [2.5, 97.5]) for name in whole}
     unread = 100 * sum(pred.unparsed for pred in preds) / len(preds)
-    name = preds[0].uid.rsplit(":", 2)[0]
     return [
-        {"task": name, "by": by, "prompt": preds[0].prompt, "metric": f"{spec}/{figure}", "value": value,
+        {"task": preds[0].task, "by": by, "prompt": preds[0].prompt, "metric": f"{spec}/{figure}", "value": value,
          "low": min(value, float(bounds[figure][0])), "high": max(value, float(bounds[figure][1])), "n": len(preds),
          "unparsed": unread}
         for figure, value in whole.items()
@@ -104,8 +101,7 @@ def _taken(metric: Any, preds: Sequence[Prediction]) -> tuple[list[Any], list[An
             if found := _as(asked, preds):
                 return found
     wanted = visible(" or ".join(str({k: _asked(v) for k, v in kind.items()}) for kind in kinds), 300)
-    task = preds[0].uid.rsplit(":", 2)[0]
-    raise UsageError(f"{metric.name} takes {wanted}, and the answers to {task} are none such, or some "
+    raise UsageError(f"{metric.name} takes {wanted}, and the answers to {preds[0].task} are none such, or some "
                      "could not be read", where="--metric", fix="Give a metric for answers of this kind.")  # fmt: skip
 
 

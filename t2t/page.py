@@ -23,7 +23,7 @@ from t2t import plots
 from t2t.calibration import probabilities
 from t2t.errors import T2TError, visible
 from t2t.faults import faults, not_looked_for
-from t2t.predict import Answers, file_name, read_predictions, tabulated, way_of
+from t2t.predict import Answers, file_name, prediction_files, read_predictions, tabulated, way_of
 from t2t.runs import read_json
 from t2t.tasks import task
 from t2t.types import Prediction
@@ -105,8 +105,7 @@ def _answers(folder: Path, report: Mapping[str, Any]) -> tuple[list[dict[str, An
     A report of a later evaluation stands beside its predictions. A report of old has no counts: they are made here of
     sets that are shown whole.
     """
-    paths = sorted([*folder.glob("*.predictions.jsonl"),
-                    *(folder / "eval" / report["split"]).glob("*.predictions.jsonl")])  # fmt: skip
+    paths = prediction_files(folder, report["split"])
     known = {(file_name(one["set"]), one["by"]): one for one in report.get("answered", ())}
     blocks, counted = [], []
     ways = Counter(way_of(path)[0] for path in paths)
@@ -117,7 +116,7 @@ def _answers(folder: Path, report: Mapping[str, Any]) -> tuple[list[dict[str, An
         first, more = list(islice(preds, MOST_ROWS)), next(preds, None) is not None
         if not first:
             continue
-        name, said = first[0].uid.rsplit(":", 2)[0], known.get((stem, by))
+        name, said = first[0].task, known.get((stem, by))
         if "answered" not in report and not more:
             answers = Answers()
             answers.add(first)

@@ -59,6 +59,7 @@ __all__ = [
     "labels_of",
     "majority",
     "predict",
+    "prediction_files",
     "read_predictions",
     "repairs",
     "report_json",
@@ -575,6 +576,12 @@ def way_of(path: Path) -> tuple[str, str]:
     stem = path.name.removesuffix(".predictions.jsonl")
     by = next((way for way in WAYS if stem.endswith(f".{way}")), WAYS[0])
     return stem.removesuffix(f".{by}"), by
+
+
+def prediction_files(folder: Path, split: str) -> list[Path]:
+    """Return the predictions that a report is of: a later evaluation has them beside it, a run below ``eval/``."""
+    places = (folder, folder / "eval" / split)
+    return sorted(path for place in places for path in place.glob("*.predictions.jsonl"))
 
 
 def write_predictions(path: Path, preds: Iterable[Prediction]) -> None:

@@ -244,6 +244,11 @@ class Prediction:
     row: str = ""
     words: tuple[str, ...] = ()
 
+    @property
+    def task(self) -> str:
+        """The name of its task, which its uid begins with."""
+        return self.uid.rsplit(":", 2)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
