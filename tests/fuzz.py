@@ -2,9 +2,10 @@
 
     python tests/fuzz.py jsonl --minutes 30        (make fuzz MINUTES=30: every target in turn)
 
-Atheris mutates what reaches new code, from the samples of ``SEEDS`` and the files in ``tests/fuzz_corpus/TARGET``. An
-input that fails, takes over half a minute or over four gigabytes is written to the current folder. Put a find into
-``tests/fuzz_corpus/TARGET``: `tests/test_fuzz.py` tries every file there, and short random ones, without atheris.
+Atheris mutates what reaches new code, from the samples of ``SEEDS``, the files in ``tests/fuzz_corpus/TARGET`` and what
+earlier runs found to, kept in ``runs/fuzz/TARGET``. An input that fails, takes over half a minute or over four
+gigabytes is written to the current folder. Put a find into ``tests/fuzz_corpus/TARGET``: `tests/test_fuzz.py` tries
+every file there, and short random ones, without atheris.
 """
 
 from __future__ import annotations
@@ -231,9 +232,10 @@ def main() -> None:
     seeds.mkdir()
     for i, seed in enumerate(SEEDS[asked.target]):
         (seeds / str(i)).write_bytes(seed)
-    known = CORPUS / asked.target
+    grown, known = Path("runs/fuzz") / asked.target, CORPUS / asked.target
+    grown.mkdir(parents=True, exist_ok=True)
     limits = [f"-max_total_time={round(asked.minutes * 60)}", "-timeout=30", "-rss_limit_mb=4096", "-max_len=4096"]
-    folders = [str(path) for path in (seeds, known) if path.is_dir()]
+    folders = [str(path) for path in (grown, seeds, known) if path.is_dir()]
     atheris.Setup([sys.argv[0], *limits, *folders], TARGETS[asked.target])
     atheris.Fuzz()
 
