@@ -93,7 +93,7 @@ def _balance(labels: dict[str, Any]) -> str:
 
 def show_comparison(found: Any) -> None:
     """Print a comparison as tables."""
-    from t2t.compare import average_rows, difference_rows, run_rows, score_blocks, text_rows
+    from t2t.compare import average_rows, difference_rows, run_rows, score_blocks, seed_rows, text_rows
 
     for note in found.notes:
         click.echo(visible(note, 1000))
@@ -101,6 +101,9 @@ def show_comparison(found: Any) -> None:
     for block in score_blocks(found):
         click.echo()
         show("scores by run, percent with 95 % intervals", block, right=("n",))
+    if seeds := seed_rows(found):
+        click.echo()
+        show("spread over seeds: runs that differ in nothing else", seeds, right=("mean", "lowest", "highest", "sd"))
     if texts := text_rows(found):
         click.echo()
         show("loss on plain text by run, with 95 % intervals", texts, right=("stretches", "tokens"))

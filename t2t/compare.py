@@ -22,6 +22,7 @@ from t2t.mixtures import mix, mixes
 from t2t.predict import WAYS, answers_for, read_predictions, way_of
 from t2t.report import held_out_table
 from t2t.runs import read_config
+from t2t.seeds import OverSeeds, over_seeds, same_but_for_the_seed
 from t2t.significance import RESAMPLES, holm, paired
 from t2t.tasks import task
 from t2t.types import Prediction, Task
@@ -39,6 +40,7 @@ __all__ = [
     "disagreements",
     "run_rows",
     "score_blocks",
+    "seed_rows",
     "text_rows",
 ]
 
@@ -133,6 +135,7 @@ class Comparison:
     scores: tuple[Standing, ...]
     differences: tuple[Difference, ...]
     overall: tuple[Overall, ...] = ()
+    seeds: tuple[OverSeeds, ...] = ()
     texts: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -196,12 +199,15 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation") -> Compari
     resamples = max(RESAMPLES, RESAMPLES_A_TEST * sum(len(a.of.metrics) for _, _, a, _ in pairs))
     differences = [one for pair in pairs for one in _differences(found[0], *pair, resamples=resamples)]
     corrected = holm([one.p for one in differences])
+    entries = tuple(_entry(run) for run in found)
+    scores = tuple(one for run, answers in zip(found, labelled, strict=True) for one in _standings(run, answers))
     return Comparison(
         split=split,
-        runs=tuple(_entry(run, split) for run in found),
-        scores=tuple(one for run, answers in zip(found, labelled, strict=True) for one in _standings(run, answers)),
+        runs=entries,
+        scores=scores,
         differences=tuple(replace(one, holm=p) for one, p in zip(differences, corrected, strict=True)),
         overall=tuple(_overall(found, differences)),
+        seeds=tuple(_over_seeds(found, entries, scores)),
         texts=tuple({"run": run.name, "text": text, **said} for run in found for text, said in run.texts.items()),
         notes=tuple(_notes(found, split)),
     )
@@ -401,7 +407,15 @@ def _keys(preds: Sequence[Prediction], digests: bool) -> list[tuple[str, int]]:
     return keys
 
 
-def _entry(run: _Run, split: str) -> Entry:
+def _over_seeds(runs: Sequence[_Run], entries: Sequence[Entry], scores: Sequence[Standing]) -> list[OverSeeds]:
+    """Return how scores and averages spread over the seeds of runs that differ in no more."""
+    averages = [(one.run, "average", f"of {len(one.averaged)}", "write", one.average)
+                for one in entries if one.average is not None]  # fmt: skip
+    of_tasks = [(one.run, one.task, one.metric, one.by, one.value) for one in scores]
+    return over_seeds(same_but_for_the_seed({run.name: run.folder for run in runs}), [*of_tasks, *averages])
+
+
+def _entry(run: _Run) -> Entry:
     """Return a run as a line of the line-up."""
     average = run.report.get("average") or {}
     cost = run.report.get("cost", {})
@@ -546,4 +560,15 @@ def average_rows(found: Comparison) -> list[dict[str, str]]:
         {"run": numbers[one.run], "over tasks": str(one.tasks), "difference": f"{one.difference:+.2f}",
          "interval": f"[{one.low:+.2f}, {one.high:+.2f}]"}
         for one in found.overall
+    ]  # fmt: skip
+
+
+def seed_rows(found: Comparison) -> list[dict[str, str]]:
+    """Return the spreads over seeds as text cells, a row a group of runs, task and metric."""
+    numbers = {run.run: str(number) for number, run in enumerate(found.runs, 1)}
+    return [
+        {"runs": " ".join(numbers[run] for run in one.runs), "task": one.task,
+         "metric": one.metric + ("" if one.by == "write" else "*"), "mean": f"{one.mean:.2f}",
+         "lowest": f"{one.low:.2f}", "highest": f"{one.high:.2f}", "sd": f"{one.sd:.2f}"}
+        for one in found.seeds
     ]  # fmt: skip

@@ -22,6 +22,7 @@ from t2t.compare import (
     disagreements,
     run_rows,
     score_blocks,
+    seed_rows,
     text_rows,
 )
 from t2t.errors import visible
@@ -61,6 +62,7 @@ def _tables(found: Comparison) -> Iterator[tuple[str, list[dict[str, str]]]]:
     yield f"Averages, against that of {first}", average_rows(found)
     for block in score_blocks(found, width=WIDE):
         yield "Scores by run, with 95 % intervals", block
+    yield "Spread over seeds: runs that differ in nothing else", seed_rows(found)
     yield "Loss on plain text by run", text_rows(found)
     yield f"Differences to {first}, row by row", difference_rows(found)
 

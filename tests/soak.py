@@ -2,10 +2,10 @@
 
     python -m tests.soak --minutes 60 --limit-mb 6000
 
-Two processes run side by side, each with ``RLIMIT_DATA`` set: a training on the bundled sample that is evaluated and saved
-again and again, and a server that a few clients ask without a pause (``tests/load_serve.py``). Every five seconds their
-resident memory, open files and threads are read from ``/proc``. A slope is that of a line through the last two thirds,
-with the standard error of the line (which takes the readings for independent: they are not, it is too small).
+Two processes run side by side, each with ``RLIMIT_DATA`` set: a training on the bundled sample that is evaluated and
+saved again and again, and a server that a few clients ask without a pause (``tests/load_serve.py``). Every five seconds
+their resident memory, open files and threads are read from ``/proc``. A slope is that of a line through the last two
+thirds, with the standard error of the line (which takes the readings for independent: they are not, it is too small).
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def main() -> None:
         given.json.write_text(json.dumps(held))
     steps = max(one["step"] for one in lines)
     evaluations = sum("scores" in one for one in lines)
-    print(f"{given.minutes:g} minutes, at most {given.limit_mb} MB a process: {steps} steps, {evaluations} evaluations,")
+    print(
+        f"{given.minutes:g} minutes, at most {given.limit_mb} MB a process: {steps} steps, {evaluations} evaluations,"
+    )
     print(f"requests {dict(seen)}; ended with {trained_code} and {server_code}")
     print("| process | readings | resident MB | open files | threads |\n|---|---|---|---|---|")
     for name, readings in held.items():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from t2t import cli
-from t2t.compare import Comparison, compare, difference_rows, run_rows, score_blocks, text_rows
+from t2t.compare import Comparison, compare, difference_rows, run_rows, score_blocks, seed_rows, text_rows
 from t2t.config import Config
 from t2t.errors import UsageError
 from t2t.predict import write_predictions
@@ -320,3 +320,32 @@ def test_losses_on_plain_text_stand_side_by_side(tmp_path: Path) -> None:
 def test_runs_without_a_text_or_task_in_common_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no task of split validation in common"):
         compare([text(tmp_path / "a", 1.5), write(tmp_path / "b", rte([0, 1]))])
+
+
+def test_runs_that_differ_in_the_seed_alone_are_taken_together(three: list[Path], tmp_path: Path) -> None:
+    values, average = {1: 50.0, 2: 60.0, 3: 55.0}, {"value": 0.0, "tasks": ["glue/rte"]}
+    same = [
+        write(tmp_path / f"s{seed}", rte([0, 1] * 10), rows=[row(value, 20)], average=average | {"value": value + 1})
+        for seed, value in values.items()
+    ]
+    for seed, folder in enumerate(same, 1):
+        write_config(folder, Config(task=("glue/rte",), steps=3, seed=seed, out=str(folder), save_every=seed))
+    write_config(three[0], Config(task=("glue/rte",), steps=4, seed=9))  # other steps: no seed of these
+    again = write(tmp_path / "again", rte([0, 1] * 10), rows=[row(99, 20)])
+    write_config(again, Config(task=("glue/rte",), steps=3, seed=1))  # a seed counts once
+    found = compare([*same, three[0], three[2], again])
+    by = {(one.task, one.metric): one for one in found.seeds}
+    assert by.keys() == {("glue/rte", "accuracy"), ("average", "of 1")}
+    one = by["glue/rte", "accuracy"]
+    assert (one.runs, one.mean, one.low, one.high, one.sd) == (("s1", "s2", "s3"), 55.0, 50.0, 60.0, 5.0)
+    assert by["average", "of 1"].mean == 56.0
+    assert seed_rows(found)[0] == {"runs": "1 2 3", "task": "glue/rte", "metric": "accuracy", "mean": "55.00",
+                                   "lowest": "50.00", "highest": "60.00", "sd": "5.00"}  # fmt: skip
+    assert not compare(three).seeds
+
+
+def test_a_score_that_one_seed_lacks_has_no_spread(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "a", rte([0, 1] * 10)), write(tmp_path / "b", rte([0, 1] * 10), by="rank")
+    for seed, folder in enumerate((one, two)):
+        write_config(folder, Config(task=("glue/rte",), steps=3, seed=seed))
+    assert not compare([one, two]).seeds

@@ -58,6 +58,7 @@ FLOORS = {
         "faults",
         "page",
         "compare",
+        "seeds",
         "compare_page",
         "lineup",
         "distill",
