@@ -33,10 +33,14 @@ _NONE = np.zeros(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Ids of one example with their end-of-sequence tokens; ``target`` is empty where there is none."""
+    """Ids of one example with their end-of-sequence tokens; ``target`` is empty where there is none.
+
+    ``cut``: the input was over the limit and was shortened.
+    """
 
     source: np.ndarray
     target: np.ndarray
+    cut: bool = False
 
 
 @dataclass(slots=True)
@@ -178,13 +182,14 @@ class Tokens:
             outputs = dict(zip(said, self.ids(said, target=True, sentinels=how), strict=True))
             for i, source in zip(where, inputs, strict=True):
                 sources[i], targets[i] = source, outputs[egs[i].target]
+        cut = [len(source) > self.max_input for source in sources]
         for i, eg in enumerate(egs):
             before = copy.copy(self.tallies.get(eg.task)) if again[i] else None
             tally = self.tallies.setdefault(eg.task, Tally())
             tally.examples += 1
             tally.empty_columns += sum(piece.column is not None and not piece.text.strip() for piece in eg.pieces)
             tally.control_strings += sum(self._controls(text, eg.sentinels) for text in (eg.input, eg.target))
-            if len(sources[i]) > self.max_input:
+            if cut[i]:
                 sources[i] = self.ids(["".join(p.text for p in self.shorten(eg))], sentinels=eg.sentinels)[0]
                 tally.inputs_cut += 1
             sources[i] = np.array([*self.lead, *sources[i]], np.int32) if self.lead else sources[i]
@@ -197,7 +202,7 @@ class Tokens:
             tally.unknown_target_tokens += int((targets[i] == self.unk).sum())
             if before:  # the memo had dropped it: it was counted when it was first encoded
                 self.tallies[eg.task] = before
-        return [Encoded(source, target) for source, target in zip(sources, targets, strict=True)]
+        return [Encoded(*one) for one in zip(sources, targets, cut, strict=True)]
 
     def _limit(self, eg: Example, ids: np.ndarray, tally: Tally, cut: bool | None) -> np.ndarray:
         """Return the target's ids, within the limit where that is asked for."""

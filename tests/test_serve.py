@@ -423,6 +423,7 @@ def test_texts_are_answered_as_they_are(served: Served) -> None:
     (said,) = talk(made(served), {"texts": texts})
     assert said.status == 200 and [one["input"] for one in said.body["answers"]] == texts
     assert said.body["answers"][3]["tokens"] <= served.model.tokens.max_input
+    assert [one["cut"] for one in said.body["answers"]] == [False, False, False, True], "S04: a cut input is said"
 
 
 @needs_extra
@@ -691,6 +692,9 @@ def test_other_families_show_what_they_read(tmp_path: Path, folder: Path, family
     assert sum(choice["probability"] for choice in one["choices"]) == pytest.approx(1)
     (seen,) = talk(made(run), {"task": "glue/sst2", "row": row}, path="/api/render")
     assert seen.body["tokens"] and sum(len(row["ids"]) for row in seen.body["tokens"]) == one["tokens"]
+    rows = [row, {"sentence": "a fine film " * 2000}]
+    (said,) = talk(made(run), {"task": "glue/sst2", "rows": rows})
+    assert [one["cut"] for one in said.body["answers"]] == [False, True] and not one["cut"] and not seen.body["cut"]
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------

@@ -84,8 +84,9 @@ class ClozeTokens(EncoderTokens):
         named = dict(zip(keys, egs, strict=True))
 
         def make(eg: Example) -> Blank:
-            self._count(eg, (blank := self._fill(eg)).laid)
-            return blank
+            before = self._tally(eg.task).inputs_cut
+            blank = self._fill(eg)
+            return blank._replace(laid=self._count(eg, blank.laid, before))
 
         return self._blanks.get(keys, lambda new, again: self._once([named[key] for key in new], again, make))
 

@@ -46,6 +46,7 @@ class Laid(NamedTuple):
     rows: tuple[np.ndarray, ...]
     kinds: tuple[np.ndarray, ...]  # token types
     starts: np.ndarray
+    cut: bool = False  # the input was over the limit and was shortened
 
     @property
     def size(self) -> int:
@@ -137,7 +138,8 @@ class EncoderTokens(Tokens):
         paired = {id(eg): pair for eg, pair in zip(egs, pairs, strict=True)}
 
         def make(eg: Example) -> Laid:
-            return self._count(eg, self._lay_out(eg, paired[id(eg)]))
+            before = self._tally(eg.task).inputs_cut
+            return self._count(eg, self._lay_out(eg, paired[id(eg)]), before)
 
         return self._laid.get(keys, lambda new, again: self._once([named[key] for key in new], again, make))
 
@@ -161,7 +163,8 @@ class EncoderTokens(Tokens):
                 self.tallies[eg.task] = before
         return made
 
-    def _count(self, eg: Example, laid: Laid) -> Laid:
+    def _count(self, eg: Example, laid: Laid, before: int) -> Laid:
+        """Count a laid out example, and say whether it was cut: ``before`` is how many had been."""
         tally = self._tally(eg.task)
         tally.examples += 1
         tally.empty_columns += sum(piece.column is not None and not piece.text.strip() for piece in eg.pieces)
@@ -169,7 +172,7 @@ class EncoderTokens(Tokens):
         tally.input_tokens += sum(map(len, laid.rows))
         tally.longest_input = max(tally.longest_input, *map(len, laid.rows))
         tally.unknown_input_tokens += sum(int((row == self.unk).sum()) for row in laid.rows)
-        return laid
+        return laid._replace(cut=tally.inputs_cut > before)
 
     def _lay_out(self, eg: Example, pairs: bool) -> Laid:
         if eg.words:

@@ -40,6 +40,18 @@ class Asked(NamedTuple):
     by: str
 
 
+class Read(NamedTuple):
+    """What a model reads of an example: rows of ids (of words, where it has no ids), and whether the input was cut."""
+
+    rows: Sequence[Any]
+    cut: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens that is."""
+        return sum(map(len, self.rows))
+
+
 @dataclass(eq=False)
 class Served:
     """A loaded model under the name that it is asked for by; ``trained`` are its prompts' hashes by task and name."""
@@ -113,18 +125,18 @@ class Served:
         """Return how many tokens the model reads of each example. Raise ``UsageError`` for a task it cannot answer."""
         if isinstance(egs, Examples):
             self.model.prepare({asked.task: egs}, training=False)
-        return [sum(map(len, rows)) for rows in self._read(egs[:])]
+        return [one.tokens for one in self._read(egs[:])]
 
     def answers(self, asked: Asked, egs: Sequence[Example]) -> list[dict[str, Any]]:
         """Return what is said to each example as JSON; by tokens: what the model reads of it."""
         try:
             read = self._read(egs)
             if asked.by == "tokens":
-                return [self._tokens(eg, rows) for eg, rows in zip(egs, read, strict=True)]
+                return [self._tokens(eg, one) for eg, one in zip(egs, read, strict=True)]
             preds = self._predictions(asked, egs)
         finally:
             self.model.tokens.forget()  # nothing of a request stays behind
-        return [_said(eg, pred, sum(map(len, rows))) for eg, pred, rows in zip(egs, preds, read, strict=True)]
+        return [_said(*one) for one in zip(egs, preds, read, strict=True)]
 
     def _predictions(self, asked: Asked, egs: Sequence[Example]) -> list[Prediction]:
         if not asked.task:
@@ -135,22 +147,24 @@ class Served:
         written, ranked = (predict(self.model, egs, of=of, by=by) for by in ("write", "rank"))
         return [replace(a, choice_nats=b.choice_nats) for a, b in zip(written, ranked, strict=True)]
 
-    def _read(self, egs: Sequence[Example]) -> list[Sequence[Any]]:
-        """Return the ids that the model reads of each example: one row of them or several."""
+    def _read(self, egs: Sequence[Example]) -> list[Read]:
+        """Return what the model reads of each example."""
         tokens: Any = self.model.tokens
         if hasattr(tokens, "fill"):  # a cloze: a row for each number of masks
-            return [blank.laid.rows for blank in tokens.fill(egs)]
+            return [Read(blank.laid.rows, blank.laid.cut) for blank in tokens.fill(egs)]
         if hasattr(self.model, "lay_out"):  # an encoder: a row, or one a choice or a text
-            return [laid.rows for laid in self.model.lay_out(egs)]
+            return [Read(laid.rows, laid.cut) for laid in self.model.lay_out(egs)]
         if tokens.tokenizer is None:  # a baseline reads words
-            return [[eg.input.split()] for eg in egs]
-        return [[encoded.source] for encoded in tokens.encode(egs)]
+            return [Read([eg.input.split()]) for eg in egs]
+        return [Read([encoded.source], encoded.cut) for encoded in tokens.encode(egs)]
 
-    def _tokens(self, eg: Example, rows: Sequence[Any]) -> dict[str, Any]:
+    def _tokens(self, eg: Example, read: Read) -> dict[str, Any]:
         """Return an example as it is put into words, and as the ids and pieces that the model reads."""
         tokenizer = self.model.tokens.tokenizer
-        ids = [[] if tokenizer is None else row.tolist() for row in rows]
-        pieces = [list(row) if tokenizer is None else tokenizer.convert_ids_to_tokens(row.tolist()) for row in rows]
+        ids = [[] if tokenizer is None else row.tolist() for row in read.rows]
+        pieces = [
+            list(row) if tokenizer is None else tokenizer.convert_ids_to_tokens(row.tolist()) for row in read.rows
+        ]
         return {
             "uid": eg.uid,
             "input": eg.input,
@@ -158,10 +172,11 @@ class Served:
             "target": eg.target,
             "choices": list(eg.choices),
             "tokens": [{"ids": a, "pieces": b} for a, b in zip(ids, pieces, strict=True)],
+            "cut": read.cut,
         }
 
 
-def _said(eg: Example, pred: Prediction, tokens: int) -> dict[str, Any]:
+def _said(eg: Example, pred: Prediction, read: Read) -> dict[str, Any]:
     """Return an answer as JSON; ``choices`` have nats and probabilities where they were ranked."""
     nats = pred.choice_nats
     most = max(nats or (0.0,))
@@ -178,7 +193,8 @@ def _said(eg: Example, pred: Prediction, tokens: int) -> dict[str, Any]:
         ]
         if nats
         else [],
-        "tokens": tokens,
+        "tokens": read.tokens,
+        "cut": read.cut,
     }
 
 
