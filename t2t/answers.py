@@ -83,7 +83,7 @@ def _read_number(text: str, eg: Example) -> Reading:
     """Read a decimal number; exponents, words, infinities and what is out of ``eg.range`` are unparsed."""
     if not _NUMBER.fullmatch(text):
         return Reading(None)
-    value = float(text)
+    value = float(text.strip())  # float takes no separators (U+001C to U+001F) for space
     low, high = eg.range or (-math.inf, math.inf)
     return Reading(value) if low <= value <= high and math.isfinite(value) else Reading(None)
 
