@@ -51,13 +51,13 @@ $(VENV)/.docs: $(READY)
 	@touch $@
 
 # Security. Each tool is in an environment of its own, so that none of them comes into the product's.
-.PHONY: audit fuzz sbom
+.PHONY: audit fuzz hashes sbom
 TOOLS   := $(VENV)-tools
 MINUTES ?= 30
 
 $(TOOLS)/.ready:
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0 uv==0.13.9
 	@touch $@
 
 fuzz: $(READY)  ## fuzz every reader of outside data with atheris, MINUTES=30 each
@@ -71,7 +71,14 @@ sbom: $(READY) $(TOOLS)/.ready  ## list what is installed as runs/sbom.json (Cyc
 	$(TOOLS)/bin/cyclonedx-py environment --of JSON -o runs/sbom.json $(RUN)/python
 
 audit: $(TOOLS)/.ready  ## look the locked versions up among known advisories (needs the network)
-	$(TOOLS)/bin/pip-audit --no-deps --disable-pip -r requirements.lock
+	$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
+
+# PyPI has no build of torch for CPUs alone under Linux: the sum of the one that the tests ran with stands beside PyPI's.
+CPU_TORCH := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+hashes: $(TOOLS)/.ready  ## write requirements.hashes: requirements.lock with the sums of its files (needs the network)
+	$(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-deps --no-header --no-annotate \
+	  --index-url https://pypi.org/simple --python-version 3.11 requirements.lock -o requirements.hashes
+	sed -i 's/^torch==.*/&\n    --hash=sha256:$(CPU_TORCH) \\/' requirements.hashes
 
 clean:   ## remove the environments, caches, runs and the site
 	rm -rf $(VENV) $(TOOLS) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -67,3 +68,11 @@ def test_it_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     words = ("--steps", "2", "--set", "train_limit=30", "--set", "eval_limit=10", "--out", "run")
     assert "SAMPLE DATA" in t2t("train", "--mix", "glue", "--source", "auto", *words)
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_the_sums_are_those_of_the_locked_versions() -> None:
+    locked = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line]
+    entries = (ROOT / "requirements.hashes").read_text().replace("\\\n", " ").splitlines()
+    named = {entry.split()[0]: entry.split()[1:] for entry in entries}
+    assert {name.lower().replace("_", "-") for name in locked} == named.keys()
+    assert all(sums and all(re.fullmatch("--hash=sha256:[0-9a-f]{64}", one) for one in sums) for sums in named.values())
