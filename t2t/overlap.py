@@ -63,9 +63,13 @@ def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
 
 
-def keys(rows: Sequence[tuple[str, ...]]) -> np.ndarray:
-    """Return a hash (N,) int64 of each row's columns: equal for the same texts, and only in this process."""
-    return np.fromiter((hash("\x1f".join(map(_folded, row))) for row in rows), np.int64, len(rows))
+def keys(rows: Sequence[tuple[str, ...]], *, ordered: bool = True) -> np.ndarray:
+    """Return a hash (N,) int64 of each row's columns: equal for the same texts, and only in this process.
+
+    Without ``ordered`` it is equal for the same texts in whatever order, as columns stand under different prompts.
+    """
+    said = (map(_folded, row) for row in rows)
+    return np.fromiter((hash("\x1f".join(row if ordered else sorted(row))) for row in said), np.int64, len(rows))
 
 
 def _bare(text: str) -> str:

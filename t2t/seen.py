@@ -1,13 +1,13 @@
 """What training has seen of what is scored: rows that are in both, and how often each label is a target.
 
-Floor 3. Rows are the same where their columns say the same, whatever the wording of the prompt around them and
-whatever their labels. Only digests of the rows to score are kept.
+Floor 3. Rows are the same where their columns say the same (`t2t.overlap`), in whatever order and wording a prompt puts
+them, as that of another task may, and whatever their labels. Only hashes of the rows to score are kept.
 
 >>> from t2t.types import Piece
 >>> egs = [Example(f"a/b:v:{i}", "a/b", "p", (Piece("say: "), Piece(text, "text")), "no", gold=0)
-...        for i, text in enumerate(["one", "two", "one"])]
+...        for i, text in enumerate(["one", "Two", "one"])]
 >>> seen = Seen({"a/b": egs})
->>> seen.add("a/b", egs[1:2], ("no", "yes"))
+>>> seen.add("a/b", [Example("a/b:train:0", "a/b", "q", (Piece("two ", "text"),), "no", gold=0)], ("no", "yes"))
 >>> seen.note(), seen.labels
 ('rows to score that are training rows too: a/b: 1 of 3', {'a/b': {'no': 1, 'yes': 0}})
 """
@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from t2t.overlap import columns, keys
 from t2t.types import Example
 
 __all__ = ["Seen"]
@@ -41,12 +42,12 @@ class Seen:
         self._rows = {name: Counter() for name in self.sets}
         for name, egs in self.sets.items():
             for start in range(0, len(egs), STRETCH):
-                self._rows[name].update(map(_said, egs[start : start + STRETCH]))
+                self._rows[name].update(_keys(egs[start : start + STRETCH]))
         self._every = set().union(*self._rows.values())
 
     def add(self, name: str, egs: Sequence[Example], labels: Sequence[str] = ()) -> None:
         """Note some training rows of a task, and their answers where these are choices (``labels``) and known."""
-        self._found |= self._every.intersection(map(_said, egs))
+        self._found |= self._every.intersection(_keys(egs))
         known = [eg.gold for eg in egs if eg.gold is not None] if labels else []
         if known:
             counts = self.labels.setdefault(name, dict.fromkeys(labels, 0))
@@ -64,6 +65,6 @@ class Seen:
                 for name, rows in self._rows.items()}  # fmt: skip
 
 
-def _said(eg: Example) -> int:
-    """Return a digest of what an example's columns say, in whatever order."""
-    return hash(tuple(sorted(piece.text for piece in eg.pieces if piece.column is not None)))
+def _keys(egs: Sequence[Example]) -> list[int]:
+    """Return a hash of what the columns of each example say."""
+    return keys([columns(eg.pieces) for eg in egs], ordered=False).tolist()

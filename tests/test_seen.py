@@ -18,6 +18,15 @@ def test_rows_are_leaked_whatever_the_prompt_the_order_and_the_label() -> None:
     assert seen.leaked() == {"a/b": [2, 3], "a/c": [0, 1]}
 
 
+def test_texts_are_the_same_as_those_that_t2t_check_finds() -> None:
+    score = [eg("a/b:v:0", "The  Café", "a"), eg("a/b:v:1", "Café", "the a")]
+    seen = Seen({"a/b": score})
+    seen.add(
+        "a/b", [eg("a/b:train:0", "A", "the cafe\u0301 ")]
+    )  # sorted as they stand, "a" would be the last there, first here
+    assert seen.leaked() == {"a/b": [1, 2]}
+
+
 def test_labels_that_no_row_has_count_nothing() -> None:
     seen = Seen({})
     for gold in (1, 1, 0):
