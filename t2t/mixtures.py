@@ -15,6 +15,7 @@ cursors (how many examples each task had given before it), so resuming needs no 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -179,14 +180,14 @@ def _names(given: Any, where: str) -> tuple[str, ...]:
 def _number(raw: Mapping[str, Any], key: str, kinds: tuple[type, ...], where: str) -> Any:
     """Return a finite number above 0, or None where it is not given."""
     value = raw.get(key)
-    if value is not None and not (type(value) in kinds and 0 < value < float("inf")):
+    if value is not None and not (type(value) in kinds and 0 < value <= sys.float_info.max):
         raise UsageError(f"{key}: expected a number above 0, got {visible(value)}", where=where, code="C05")
     return value
 
 
 def _rate(value: Any, where: str) -> float:
     """Return an explicit rate: a finite number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= sys.float_info.max:
         raise UsageError(f"{visible(value)} is not a rate", where=where, fix="A number of at least 0.", code="C05")
     return float(value)
 
@@ -235,7 +236,14 @@ def rates(
         return {name: _rate((explicit or {}).get(name), name) for name in names}
     _number({"temperature": temperature}, "temperature", (int, float), "")
     _number({"cap": cap}, "cap", (int,), "")
-    return {name: float(min(counts[name], cap or counts[name])) ** (1 / temperature) for name in names}
+    try:
+        found = {name: float(min(counts[name], cap or counts[name])) ** (1 / temperature) for name in names}
+    except OverflowError:
+        found = {"": float("inf")}
+    if sum(found.values()) > sys.float_info.max:
+        raise UsageError(f"temperature: {temperature:g} makes the rates too large to be shares", fix="Raise it.",
+                         code="C05")  # fmt: skip
+    return found
 
 
 def mixture(mix_: Mix, counts: Mapping[str, int]) -> Mixture:

@@ -111,6 +111,10 @@ def test_the_shares_do_not_depend_on_the_scale_of_the_counts() -> None:
         {"policy": "temperature", "temperature": 0.0},
         {"policy": "temperature", "temperature": -1.0},
         {"policy": "temperature", "temperature": float("nan")},
+        {"policy": "temperature", "temperature": 0.001},  # 5 ** 1000
+        {"policy": "temperature", "temperature": 1e-320},
+        {"policy": "temperature", "temperature": 10**400},
+        {"policy": "explicit", "explicit": {"a": 10**400}},
         {"policy": "proportional", "cap": 0},
         {"policy": "proportional", "cap": -5},
         {"policy": "explicit", "explicit": {"a": -1.0}},
