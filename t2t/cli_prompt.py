@@ -183,9 +183,21 @@ def _show_prompt(p: Any) -> None:
 @click.option("--row", default="0", show_default=True, metavar="N|JSON", help="The row's number, from 0, or a row.")
 @SOURCE
 @click.option("--set", "given", multiple=True, metavar="COLUMN=TEXT", help="Render these values instead of a row.")
-@click.option("--shots", default=0, show_default=True, help="Put this many examples of the training split before it.")
+@click.option(
+    "--shots",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Put this many examples of the training split before it.",
+)
 @click.option("--model", metavar="NAME|DIR", help="Choose the prompt for this checkpoint and count its tokens.")
-@click.option("--max-input", default=512, show_default=True, help="With --model: tokens; longer column text is cut.")
+@click.option(
+    "--max-input",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    help="With --model: tokens; longer column text is cut.",
+)
 @JSON
 def prompt_render(task_: str, as_json: bool, **options: Any) -> None:
     """Render one row, or values given with --set or --row, exactly as a model sees it.

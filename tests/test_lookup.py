@@ -594,6 +594,12 @@ def test_set_needs_a_column_and_a_text() -> None:
     assert isinstance(done.exception, UsageError) and "COLUMN=TEXT" in str(done.exception)
 
 
+@pytest.mark.parametrize(("option", "number"), [("--shots", "-1"), ("--max-input", "0")])
+def test_numbers_that_cannot_be_are_usage_errors(option: str, number: str) -> None:
+    done = t2t("render", "glue/rte", *ROW, option, number)
+    assert done.exit_code == 2 and option in done.output
+
+
 def test_render_puts_shots_before_the_row() -> None:
     plain = said("render", "glue/rte", "--source", "sample")
     shown = said("render", "glue/rte", "--source", "sample", "--shots", "2")
