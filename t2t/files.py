@@ -321,8 +321,8 @@ def _float(text: str) -> float:
     return value
 
 
-def _parse_json(text: str, where: str, cut: bool = False) -> Any:
-    """Parse strict JSON. ``cut`` says that the text is the unended last line of a file."""
+def _parse_json(text: str, where: str, cut: bool = False, lines: bool = False) -> Any:
+    """Parse strict JSON. ``cut``: the text is the unended last line of a file; ``lines``: it is a whole file."""
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float)
         if _SURROGATE.search(text):
@@ -334,6 +334,7 @@ def _parse_json(text: str, where: str, cut: bool = False) -> Any:
     except json.JSONDecodeError as error:
         reason, code = f"is not valid JSON: {error.msg} (character {error.colno} of the line)", "D01"
         fix = "The file ends here: it was cut off. Copy it again." if cut else ""
+        where += f":{error.lineno}" if lines else ""
     except RecursionError:
         reason, fix, code = "is nested too deeply", "", "D01"
     except ValueError as error:  # an integer of more than 4,300 digits
@@ -429,7 +430,7 @@ class _JsonLines(_Lines):
 def _json_array(text: str, name: str, columns: Mapping[str, str]) -> Part:
     """Read a JSON array of objects."""
     rows = []
-    for index, value in enumerate(_parse_json(text, name)):
+    for index, value in enumerate(_parse_json(text, name, lines=True)):
         where = f"{name} row {index + 1}"
         rows.append(_row(_record(value, where), columns, where))
         _check(rows[-1], columns, where)
