@@ -121,13 +121,15 @@ def read_task(path: Path, values: Sequence[str] = ()) -> Task:
         if key not in data:
             raise UsageError(f'the key "{key}" is missing', where=doc.file, code="C01")
     name = check_task_name(str(data["task"]), where=doc.where("task"))
-    columns = _columns(doc, data)
+    columns, source = _columns(doc, data), _source(doc, data)
+    for key in ("keep", "expand"):
+        _check_splits(doc, data, key, source)
     found = Task(
         name=":".join([name, *values]),
         title=_text(doc, data, "title"),
         answer=_text(doc, data, "answer"),
         columns=columns,
-        source=_source(doc, data),
+        source=source,
         prompts={},
         metrics=_metrics(doc, data),
         provenance=dict(_mapping(doc, data, "provenance")),
@@ -270,6 +272,16 @@ def _group(doc: Document, data: Mapping[str, Any], columns: Mapping[str, Column]
         raise UsageError(f"group: expected a list of columns, got {visible(given)}", where=doc.where("group"),
                          fix=f"Columns: {', '.join(columns)}.", code="C01")  # fmt: skip
     return tuple(given)
+
+
+def _check_splits(doc: Document, data: Mapping[str, Any], key: str, source: Source) -> None:
+    """Raise if ``key`` names a split that the source has not, as far as it names any: it would be passed over."""
+    known = dict.fromkeys([*source.files, *source.splits])
+    for split in map(str, _mapping(doc, data, key) if known else ()):
+        if split != "*" and split not in known:
+            raise UsageError(f'{key}: the source has no split "{visible(split)}"', where=doc.where(key, split),
+                             fix=f"Splits: {', '.join(known)}, or * for all.{did_you_mean(split, known)}",
+                             code="C01")  # fmt: skip
 
 
 def _keep(

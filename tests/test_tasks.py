@@ -294,6 +294,8 @@ def test_a_parameter_that_is_none_is_refused(tmp_path: Path) -> None:
         ("keep", {"train": {"label": 1}}, "a list of its values"),
         ("keep", {"train": {"labels": [1]}}, "a list of its values"),
         ("expand", {"train": "text"}, "not a column of kind list"),
+        ("keep", {"trian": {"label": [1]}}, 'Did you mean "train"'),
+        ("expand", {"trian": "text"}, 'Did you mean "train"'),
         ("prompts.plain.format", "list", "not a format of choice answers"),
         ("prompts.plain.format", "referent", "gold: COLUMN belongs"),
         ("prompts.plain.gold", "label", "gold: COLUMN belongs"),
