@@ -22,7 +22,7 @@ from t2t.examples import Examples
 from t2t.overlap import Index, Overlap, Stretch, columns, repeats
 from t2t.paths import models_folder
 from t2t.sets import examples
-from t2t.sources import SplitMissing, open_rows, splits, verify
+from t2t.sources import SplitMissing, declared, open_rows, splits, verify
 from t2t.tasks import task as task_of
 from t2t.tasks import tasks as all_tasks
 from t2t.template import parse
@@ -104,7 +104,9 @@ def _check_task(task: Task, source: str, tokens: Tokens, watch: Any, unlabelled:
     """Return a line for each split of a task, in their order; the rows without labels are the last."""
     asked = [prompt for prompt in task.prompts.values() if prompt.input]
     warnings = [line for prompt in asked for line in tokens.audit(task.name, prompt)]
-    listed = [*(task.source.splits or splits(task, source)), *([UNLABELLED] if unlabelled else [])]
+    there = declared(task, source) or splits(task, source)
+    # One file for any split is read once, as what it is to training; as several splits it would leak into itself.
+    listed = [*("train" if split == "*" else split for split in there), *([UNLABELLED] if unlabelled else [])]
     scored = [split for split in listed if split not in POOLS]
     lines: dict[str, dict[str, Any]] = {}
     indexed: list[tuple[dict[str, Any], Index]] = []
@@ -115,7 +117,7 @@ def _check_task(task: Task, source: str, tokens: Tokens, watch: Any, unlabelled:
             else:
                 egs = examples(task, split, source, labelled=split != "test")
         except SplitMissing as error:
-            lines[split] = _Seen(task).line(split, Tally(), [str(error)])
+            lines[split] = _Seen(task).line(split, Tally(), [error.message])
             continue
         seen = _Seen(task)
         overlaps = [(line, Overlap(index)) for line, index in indexed]

@@ -15,7 +15,7 @@ from t2t.errors import DataError, UsageError
 from t2t.examples import Examples
 from t2t.mixtures import Mix
 from t2t.objectives import OBJECTIVES
-from t2t.sources import Rows, SplitMissing, open_rows
+from t2t.sources import Rows, SplitMissing, declared, open_rows
 from t2t.tasks import prompts, task
 from t2t.types import Prompt, Task
 
@@ -187,9 +187,9 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
     for name in sets.mix.scored:
         if (named.get(name) or task(name)).objective in OBJECTIVES:
             continue
-        declared = task(name).source.splits
-        if declared and config.split not in declared:
-            sets.notes.append(f"{name} is not scored: it has no {config.split} split, only {', '.join(declared)}")
+        there = declared(task(name), own)
+        if there and not {config.split, "*"} & set(there):
+            sets.notes.append(f"{name} is not scored: it has no {config.split} split, only {', '.join(there)}")
             continue
         try:
             found = examples(
@@ -208,7 +208,7 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
             each = found.sample is None and len(found.prompts) > 1
             sets.score |= {f"{name}@{p.name}": found.under(p) for p in found.prompts} if each else {name: found}
         except SplitMissing as error:
-            sets.notes.append(f"{name} is not scored: {error}")
+            sets.notes.append(f"{name} is not scored: {error.message}")
     if not training and not sets.score:
         none = "there is nothing to score" if sets.held else f"none of the tasks has a split {config.split}"
         raise UsageError(none, fix=" ".join(sets.notes))

@@ -35,6 +35,7 @@ __all__ = [
     "Origin",
     "Rows",
     "SplitMissing",
+    "declared",
     "fetch",
     "kinds",
     "open_rows",
@@ -152,6 +153,11 @@ class _Place:
     digest: Callable[[str], str] = lambda name: ""
     own: bool = False  # the splits bear our names already
     passed: tuple[str, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """What a message calls the place: the sample's folder has the name of a task."""
+        return "the bundled sample" if self.kind == "sample" else self.where
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
@@ -430,6 +436,16 @@ def splits(task: Task, source: str = "auto", *, offline: bool = False) -> list[s
     return _ours(task, _locate(task, source, None, offline))
 
 
+def declared(task: Task, source: str = "auto") -> list[str]:
+    """Return the splits that there should be, without a look: those of a user's own files, else the task's own.
+
+    ``*`` is one file that serves any; there are none where nothing is said.
+    """
+    kind, given = parse_source(source)
+    own = given if kind == "files" else task.source.files if kind == "auto" else {}
+    return list(own or task.source.splits)
+
+
 def open_rows(
     task: Task,
     split: str,
@@ -487,10 +503,10 @@ def _chosen(task: Task, place: _Place, split: str) -> tuple[str, ...]:
     if not names:
         there = _ours(task, place)
         raise SplitMissing(
-            f'{task.name} has no split "{visible(split)}" here: it has {", ".join(there) or "none of its splits"}.'
+            f'{place.called} has no split "{visible(split)}": it has {", ".join(there) or "none of its splits"}.'
             f"{did_you_mean(split, there)}",
             splits=there,
-            where=place.where,
+            where=task.name,
             fix="Ask for one of those, or give another --source." if there else "Give another --source.",
         )
     for missing in hub.missing_shards(names):

@@ -47,6 +47,14 @@ def test_a_label_that_is_none_is_named(tmp_path: Path) -> None:
         check_data([task("glue/sst2")], **{**HOW, "source": f"train={tmp_path / 'rows.jsonl'}"})
 
 
+@pytest.mark.parametrize(("given", "split"), [("{}", "train"), ("dev={}", "dev")])
+def test_a_users_own_file_is_read_once_whatever_splits_the_task_has(given: str, split: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"sentence": f"Film {i}.", "label": i % 2}) + "\n" for i in range(4)))
+    (line,) = check_data([task("glue/sst2")], **{**HOW, "source": given.format(path)})
+    assert (line["split"], line["examples"], line["overlaps"]) == (split, 4, [])
+
+
 def test_no_more_than_a_stretch_of_rows_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[int] = []
 

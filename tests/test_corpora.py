@@ -173,7 +173,7 @@ def test_a_data_set_that_is_not_there(data_sets: Path) -> None:
         corpus("o/many")
     with pytest.raises((DataError, HubError), match="has no config"):
         corpus("o/many:fr", source=str(data_sets))
-    with pytest.raises(DataError, match='no split "test" here: it has train, validation'):
+    with pytest.raises(DataError, match='no split "test": it has train, validation'):
         corpus("o/one", split="test")
     with pytest.raises(HubError, match="has no o/none"):
         corpus("o/none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,6 +36,23 @@ def test_a_bare_file_is_trained_on_and_not_scored(tmp_path: Path) -> None:
     assert (len(found.train["glue/sst2"]), found.score) == (1, {})
     assert found.source == "file" and "not scored" in found.notes[-1]
     assert len(sets.load(config, training=False).score["glue/sst2"]) == 1
+
+
+def test_a_split_of_a_users_own_is_scored_whatever_the_task_calls_its_own(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"sentence": "A film.", "label": 1}\n')
+    config = Config(task=("glue/sst2",), source=f"dev={tmp_path / 'rows.jsonl'}", split="dev")
+    assert len(sets.load(config, training=False).score["glue/sst2"]) == 1
+    with pytest.raises(UsageError, match="it has no test split, only dev"):
+        sets.load(replace(config, split="test"), training=False)
+
+
+def test_a_note_names_a_task_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    (note,) = [
+        note
+        for note in sets.load(Config(task=("glue/rte",), source="sample", split="test")).notes
+        if "not scored" in note
+    ]
+    assert note.startswith('glue/rte is not scored: the bundled sample has no split "test"')
 
 
 def test_a_limit_takes_a_seeded_sample_and_keeps_the_rows_numbers() -> None:

@@ -157,6 +157,7 @@ def test_a_json_array_and_nested_fields() -> None:
     assert part[0] == {"en": "It rains.", "de": "Es regnet."}
     assert part.where(0) == "x.json row 1"
     assert "x.json row 1" in str(fault(b"[3]", "x.json"))
+    assert str(fault(b'[{"de": "a",\n "en" "b"}]', "x.json")).startswith("x.json:2: is not valid JSON")
     assert "empty" in str(fault(b"[]", "x.json"))
     assert len(files.read_bytes(GOOD, "x.json", COLUMNS)) == 2  # lines under the other ending
 
@@ -367,6 +368,9 @@ def test_a_split_is_never_taken_from_elsewhere(sample: Path, tmp_path: Path, mon
         sources.open_rows(TASK, "train")  # the sample has it
     assert caught.value.splits == ("validation", "test") and "validation, test" in str(caught.value)
     assert caught.value.exit_code == 3
+    with pytest.raises(sources.SplitMissing) as caught:
+        sources.open_rows(TASK, "tset", "sample")
+    assert str(caught.value).count(TASK.name) == 1 and 'the bundled sample has no split "tset"' in str(caught.value)
     mapped = make(hub="own/set", config="x", splits={"train": "validation", "validation": "test"})
     assert sources.open_rows(mapped, "train")[0]["text"] == "validation 0"
     assert sources.splits(mapped) == ["train", "validation"]
