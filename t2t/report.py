@@ -98,16 +98,17 @@ def prompt_table(report: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def published_table(report: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the scores of the report and those that others published, a row a model; none beside sample data."""
+    """Return the scores that others published beside the report's own, a row a model; none beside sample data."""
     rows = {(row["task"], row["metric"]): row["value"] for row in reversed(report["rows"])}
     others = [] if report["source"] == "sample" else published(rows.keys())
     mine = Published("this run", report["split"], "", rows)
+    known = [one for one in reversed(rows) if any(one in other.scores for other in others)]
     return [
         {
             "model": one.model,
             "split": one.split,
             **{f"{task.rpartition('/')[2]} {metric}": f"{one.scores[task, metric]:.1f}" if (task, metric) in one.scores
-               else "–" for task, metric in reversed(rows)},
+               else "–" for task, metric in known},
             "source": one.source,
         }
         for one in ([mine, *others] if others else [])
