@@ -76,8 +76,10 @@ def _bases(config: Config | None) -> tuple[list[str], list[Mapping[str, Any]]]:
     A run that began from another one has that one's bases; one that began from random weights has none.
     """
     fronts: list[Mapping[str, Any]] = []
-    while config and not config.fresh:
+    seen = set()
+    while config and not config.fresh and config.model not in seen:
         name = config.model
+        seen.add(name)  # two runs may each have begun from the other, one of them anew
         local = models_folder() / name if (models_folder() / name).is_dir() else Path(name)
         if not local.is_dir():
             parts = name.removeprefix("warm:").split("+")

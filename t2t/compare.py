@@ -7,7 +7,6 @@ answer. Tests are made against the first run; Holm's correction is over all of t
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +15,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from t2t.errors import UsageError, visible
+from t2t.errors import UsageError
 from t2t.metrics import average_margin, measure
 from t2t.mixtures import mix, mixes
 from t2t.predict import WAYS, answers_for, read_predictions, way_of
 from t2t.report import held_out_table
-from t2t.runs import read_config
+from t2t.runs import read_config, read_json
 from t2t.seeds import OverSeeds, over_seeds, same_but_for_the_seed
-from t2t.significance import RESAMPLES, holm, paired
+from t2t.significance import RESAMPLES, Paired, holm, paired
 from t2t.tasks import task
 from t2t.types import Prediction, Task
 
@@ -32,12 +31,16 @@ __all__ = [
     "Difference",
     "Disagreement",
     "Entry",
+    "Opened",
     "Overall",
     "Standing",
     "average_rows",
     "compare",
+    "compared",
     "difference_rows",
     "disagreements",
+    "margin",
+    "opened",
     "run_rows",
     "score_blocks",
     "seed_rows",
@@ -85,8 +88,8 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """How ``run`` differs from the first run on a task: see `Paired`; ``holm`` is p corrected over all differences.
+class Difference(Paired):
+    """How ``run`` differs from the first run on a task; ``holm`` is p corrected over all differences.
 
     ``by`` is how the two gave their answers (``write``, ``rank``, ``write/rank``); ``disagree`` counts rows.
     """
@@ -95,15 +98,7 @@ class Difference:
     task: str
     metric: str
     by: str
-    first: float
-    second: float
-    difference: float
-    low: float
-    high: float
-    p: float
     holm: float
-    test: str
-    detectable: float | None
     n: int
     disagree: int
 
@@ -159,7 +154,7 @@ class _Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Opened:
     """What is read of a run folder."""
 
     name: str
@@ -188,9 +183,18 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation") -> Compari
     run without a task or text in common with the first, rows or gold answers that differ, and runs on sample data
     beside runs on real data.
     """
+    return compared(opened(runs, split=split), split=split)
+
+
+def opened(runs: Sequence[str | Path], *, split: str) -> list[Opened]:
+    """Read what is compared of run folders. Raise ``UsageError`` for fewer than two."""
     if len(runs) < 2:
         raise UsageError("there is nothing to compare with", fix="Give two or more run folders.")
-    found = [_read(Path(run), name, split) for run, name in zip(runs, _names(runs), strict=True)]
+    return [_read(Path(run), name, split) for run, name in zip(runs, _names(runs), strict=True)]
+
+
+def compared(found: Sequence[Opened], *, split: str) -> Comparison:
+    """Compare runs that were read, as `compare` does."""
     _check_sources(found)
     labelled = _labelled(found)
     pairs = [(run, label, labelled[0][label], answers[label])
@@ -220,10 +224,10 @@ def _names(runs: Sequence[str | Path]) -> list[str]:
     return [f"{name} ({names[:i].count(name) + 1})" if name in names[:i] else name for i, name in enumerate(names)]
 
 
-def _read(folder: Path, name: str, split: str) -> _Run:
+def _read(folder: Path, name: str, split: str) -> Opened:
     """Read the report and the answers of a run. Raise ``UsageError`` if it answered nothing."""
     answers = list(_answers(folder / "eval" / split, _own_tasks(folder)))
-    run = _Run(name, folder, _report(folder, split), answers)
+    run = Opened(name, folder, _report(folder, split), answers)
     if not (answers or run.texts):
         raise UsageError(f"no task of split {split} was answered", where=str(folder),
                          fix=f"Give the folder of a run, or `t2t eval` it with --split {split}.")  # fmt: skip
@@ -263,12 +267,13 @@ def _place(path: Path) -> tuple[str, int]:
 def _report(folder: Path, split: str) -> dict[str, Any]:
     """Return what the reports of a run say of a split: its own, and that of a later evaluation, which goes first.
 
-    A later one may be of some tasks only and knows no costs of training; a sample in either is a sample in all. Empty
-    where there is no report.
+    A later one may be of some tasks only and knows no costs of training; a sample in either is a sample in all. Its
+    average is taken if it answered the same tasks, or more, in the same way: then it wrote over the run's answers.
+    Empty where there is no report.
     """
-    own, later = (_json(path) for path in (folder / "report.json", folder / "eval" / split / "report.json"))
+    own, later = (read_json(path) for path in (folder / "report.json", folder / "eval" / split / "report.json"))
     mine = own if own.get("split") == split else {"cost": own.get("cost", {})}
-    average = {"average": mine["average"]} if mine.get("average") else {}
+    average = {} if _answered_anew(mine, later) else {"average": mine["average"]}
     rows = [*later.get("rows", ()), *mine.get("rows", ())]
     cost = {**later.get("cost", {}), **mine.get("cost", {})}
     sources = [one["source"] for one in (later, mine) if "source" in one]
@@ -276,18 +281,14 @@ def _report(folder: Path, split: str) -> dict[str, Any]:
     return {**mine, **later, **average, **source, "rows": rows, "cost": cost} if own or later else {}
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """Return what a report says; empty if there is none."""
-    try:
-        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise UsageError(f"not readable as JSON: {visible(error)}", where=str(path), fix="Make it anew.") from None
-    return said
+def _answered_anew(mine: Mapping[str, Any], later: Mapping[str, Any]) -> bool:
+    """Whether a later evaluation has all that the run's own average is over, answered in the same way."""
+    tasks = [set((one.get("average") or {}).get("tasks", ())) for one in (mine, later)]
+    ways = [one["by"] for report in (mine, later) for one in report.get("rows", ())[:1]]
+    return tasks[0] <= tasks[1] and (not tasks[0] or len(set(ways)) == 1)
 
 
-def _check_sources(runs: Sequence[_Run]) -> None:
+def _check_sources(runs: Sequence[Opened]) -> None:
     """Raise ``UsageError`` if some runs were scored on the bundled sample and others on real data."""
     sample = [run.name for run in runs if run.report.get("source") == "sample"]
     real = [run.name for run in runs if run.report.get("source", "sample") != "sample"]
@@ -303,7 +304,7 @@ def _label(answers: _Answers, several: set[str]) -> str:
     return f"{answers.task}@{answers.prompt}" if answers.task in several else answers.task
 
 
-def _shared(one: _Run, two: _Run, mine: Mapping[str, Any], theirs: Mapping[str, Any], split: str) -> list[str]:
+def _shared(one: Opened, two: Opened, mine: Mapping[str, Any], theirs: Mapping[str, Any], split: str) -> list[str]:
     """Return what both runs answered. Raise ``UsageError`` if that is nothing, and no text was read by both."""
     shared = [label for label in mine if label in theirs]
     if not shared and not one.texts.keys() & two.texts.keys():
@@ -314,7 +315,7 @@ def _shared(one: _Run, two: _Run, mine: Mapping[str, Any], theirs: Mapping[str, 
     return shared
 
 
-def _differences(one: _Run, two: _Run, label: str, a: _Answers, b: _Answers, *, resamples: int) -> list[Difference]:
+def _differences(one: Opened, two: Opened, label: str, a: _Answers, b: _Answers, *, resamples: int) -> list[Difference]:
     """Compare the answers of two runs to the same rows by every metric of the task."""
     first, second = a.preds, _joined(one, two, a, b)
     golds = [pred.gold for pred in first]
@@ -330,19 +331,36 @@ def _differences(one: _Run, two: _Run, label: str, a: _Answers, b: _Answers, *, 
     return found
 
 
-def _overall(runs: Sequence[_Run], differences: Sequence[Difference]) -> Iterator[Overall]:
+def margin(found: Comparison, run: Entry) -> float:
+    """Return half the 95 % interval of a run's average, which is over the tasks that it names."""
+    parts = _parts(run.averaged)
+    bounds = [(parts[name], one.low, one.high) for one in found.scores
+              if one.run == run.run and (name := _bare(one.task)) in parts]  # fmt: skip
+    return average_margin(bounds) if bounds else 0.0
+
+
+def _parts(averaged: Sequence[str]) -> dict[str, str]:
+    """Return for each task what it is a part of in an average: tasks that a mix lists together are one."""
+    return {name: group for group in averaged for name in group.split(" + ")}
+
+
+def _bare(label: str) -> str:
+    """Return the task of a task and prompt: under however many prompts, it is one of an average."""
+    return label.partition("@")[0]
+
+
+def _overall(runs: Sequence[Opened], differences: Sequence[Difference]) -> Iterator[Overall]:
     """Yield how each run's average differs from the first's, where they have several tasks in common."""
-    averaged = (runs[0].report.get("average") or {}).get("tasks", ())
-    parts = {name: group for group in averaged for name in group.split(" + ")}
+    parts = _parts([group for run in runs for group in (run.report.get("average") or {}).get("tasks", ())])
     for run in runs[1:]:
-        mine = [(parts.get(one.task, one.task), one) for one in differences if one.run == run.name]
+        mine = [(parts.get(_bare(one.task), _bare(one.task)), one) for one in differences if one.run == run.name]
         by_task: dict[str, dict[str, list[float]]] = {}
         for part, one in mine:
-            by_task.setdefault(part, {}).setdefault(one.task, []).append(one.difference)
+            by_task.setdefault(part, {}).setdefault(_bare(one.task), []).append(one.difference)
         if len(by_task) > 1:
             value = fmean(fmean(map(fmean, tasks.values())) for tasks in by_task.values())
-            margin = average_margin((part, one.low, one.high) for part, one in mine)
-            yield Overall(run.name, len(by_task), value, value - margin, value + margin)
+            half = average_margin((part, one.low, one.high) for part, one in mine)
+            yield Overall(run.name, len(by_task), value, value - half, value + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,9 +374,8 @@ class Disagreement:
     n: int
 
 
-def disagreements(runs: Sequence[str | Path], *, split: str = "validation") -> Iterator[Disagreement]:
-    """Yield, a task after the other, the rows on which runs that `compare` takes disagree with the first."""
-    found = [_read(Path(run), name, split) for run, name in zip(runs, _names(runs), strict=True)]
+def disagreements(found: Sequence[Opened]) -> Iterator[Disagreement]:
+    """Yield, a task after the other, the rows on which runs that `compared` takes disagree with the first."""
     labelled = _labelled(found)
     for label, mine in labelled[0].items():
         others = [
@@ -373,13 +390,13 @@ def disagreements(runs: Sequence[str | Path], *, split: str = "validation") -> I
             )
 
 
-def _labelled(runs: Sequence[_Run]) -> list[dict[str, _Answers]]:
+def _labelled(runs: Sequence[Opened]) -> list[dict[str, _Answers]]:
     """Return the answers of each run by task, and by prompt where some run answered it under several."""
     several = {name for run in runs for name, count in Counter(one.task for one in run.answers).items() if count > 1}
     return [{_label(one, several): one for one in run.answers} for run in runs]
 
 
-def _joined(one: _Run, two: _Run, a: _Answers, b: _Answers) -> list[Prediction]:
+def _joined(one: Opened, two: Opened, a: _Answers, b: _Answers) -> list[Prediction]:
     """Return the second run's answers in the order of the first's. Raise ``UsageError`` if they are of other rows."""
     digests = all(pred.row for pred in (*a.preds, *b.preds))
     (mine, theirs) = (_keys(preds, digests) for preds in (a.preds, b.preds))
@@ -407,7 +424,7 @@ def _keys(preds: Sequence[Prediction], digests: bool) -> list[tuple[str, int]]:
     return keys
 
 
-def _over_seeds(runs: Sequence[_Run], entries: Sequence[Entry], scores: Sequence[Standing]) -> list[OverSeeds]:
+def _over_seeds(runs: Sequence[Opened], entries: Sequence[Entry], scores: Sequence[Standing]) -> list[OverSeeds]:
     """Return how scores and averages spread over the seeds of runs that differ in no more."""
     averages = [(one.run, "average", f"of {len(one.averaged)}", "write", one.average)
                 for one in entries if one.average is not None]  # fmt: skip
@@ -415,7 +432,7 @@ def _over_seeds(runs: Sequence[_Run], entries: Sequence[Entry], scores: Sequence
     return over_seeds(same_but_for_the_seed({run.name: run.folder for run in runs}), [*of_tasks, *averages])
 
 
-def _entry(run: _Run) -> Entry:
+def _entry(run: Opened) -> Entry:
     """Return a run as a line of the line-up."""
     average = run.report.get("average") or {}
     cost = run.report.get("cost", {})
@@ -425,7 +442,7 @@ def _entry(run: _Run) -> Entry:
     )  # fmt: skip
 
 
-def _standings(run: _Run, labelled: Mapping[str, _Answers]) -> Iterator[Standing]:
+def _standings(run: Opened, labelled: Mapping[str, _Answers]) -> Iterator[Standing]:
     """Yield every score of a run: as its report has it, or measured from the answers where it has none."""
     for label, answers in labelled.items():
         for metric in answers.of.metrics:
@@ -439,7 +456,7 @@ def _standings(run: _Run, labelled: Mapping[str, _Answers]) -> Iterator[Standing
             yield Standing(run.name, label, metric, row["value"], row["low"], row["high"], n, answers.by)
 
 
-def _notes(runs: Sequence[_Run], split: str) -> Iterator[str]:
+def _notes(runs: Sequence[Opened], split: str) -> Iterator[str]:
     """Yield what a reader should know."""
     if any(run.report.get("source") == "sample" for run in runs):
         yield "SAMPLE DATA: scores on the bundled sample say nothing about the data sets"

@@ -17,16 +17,17 @@ from t2t.compare import (
     Comparison,
     Disagreement,
     average_rows,
-    compare,
+    compared,
     difference_rows,
     disagreements,
+    margin,
+    opened,
     run_rows,
     score_blocks,
     seed_rows,
     text_rows,
 )
 from t2t.errors import visible
-from t2t.metrics import average_margin
 from t2t.page import MOST_CHARS, MOST_ROWS, rendered, row_of
 from t2t.report import escaped, markdown_table
 from t2t.runs import write_text
@@ -40,9 +41,10 @@ COSTS = {"parameters": "parameters", "train_tokens": "tokens trained on", "train
 
 def write(runs: Sequence[str | Path], folder: Path, *, split: str = "validation") -> tuple[Comparison, list[Path]]:
     """Compare runs and write compare.html, compare.md and compare.json to ``folder``; return what was written."""
-    found = compare(runs, split=split)
+    read = opened(runs, split=split)
+    found = compared(read, split=split)
     tables = [(title, cells) for title, cells in _tables(found) if cells]
-    blocks = _blocks(disagreements(runs, split=split))
+    blocks = _blocks(disagreements(read))
     pages = {
         "compare.html": rendered("compare.html.jinja", blocks, c=found, tables=tables, forest=_forest(found),
                                  trades=_trades(found)),
@@ -80,23 +82,16 @@ def _trades(found: Comparison) -> list[tuple[str, dict[str, Any]]]:
     """Return a plot of the averages against each cost that differs; none where averages are over different tasks."""
     if len({run.averaged for run in found.runs if run.average is not None}) != 1:
         return []
-    margins = {run.run: _margin(found, run.run) for run in found.runs}
     plotted = []
     for cost, said in COSTS.items():
         points = [
-            (float(value), run.average, margins[run.run], str(number))
+            (float(value), run.average, margin(found, run), str(number))
             for number, run in enumerate(found.runs, 1)
             if (value := getattr(run, cost)) and run.average is not None
         ]
         if len({x for x, *_ in points}) > 1:
             plotted.append((said, plots.scatter(points)))
     return plotted
-
-
-def _margin(found: Comparison, run: str) -> float:
-    """Return half the 95 % interval of a run's average."""
-    bounds = [(one.task, one.low, one.high) for one in found.scores if one.run == run]
-    return average_margin(bounds) if bounds else 0.0
 
 
 def _forest(found: Comparison) -> list[dict[str, Any]]:

@@ -39,11 +39,12 @@ class Fault:
 
 
 def faults(report: Mapping[str, Any]) -> list[Fault]:
-    """Return the faults of a report, the gravest first."""
-    found: dict[str, tuple[list[str], bool]] = {}
+    """Return the faults of a report, the gravest first; one that is grave anywhere is grave, and said there first."""
+    found: dict[str, dict[str, bool]] = {}
     for title, place, grave in _found(report):
-        found.setdefault(title, ([], grave))[0].append(place)
-    every = [Fault(title, tuple(dict.fromkeys(places)), grave) for title, (places, grave) in found.items()]
+        found.setdefault(title, {})[place] = grave
+    every = [Fault(title, tuple(sorted(places, key=lambda place: not places[place])), any(places.values()))
+             for title, places in found.items()]  # fmt: skip
     return sorted(every, key=lambda fault: not fault.grave)
 
 
@@ -81,10 +82,8 @@ def _found(report: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
             ways = one["first"], one["second"]
             better, worse = ways if one["first_only"] > one["second_only"] else ways[::-1]
             counts = sorted((one["first_only"], one["second_only"]), reverse=True)
-            place = (
-                f"{one['set']}: {better} alone right in {counts[0]:,} rows, {worse} in {counts[1]:,} of {one['n']:,}"
-            )
-            yield "Ways of answering that are not equally good", f"{one['set']}: {place}", False
+            said = f"{better} alone right in {counts[0]:,} rows, {worse} in {counts[1]:,} of {one['n']:,}"
+            yield "Ways of answering that are not equally good", f"{one['set']}: {said}", False
     for one in report.get("answered", ()):
         if one["repaired"]:
             place = f"{one['set']} ({one['by']}): {_of(one['repaired'], one['n'])}"

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -61,28 +62,48 @@ def _load(spec: str) -> Any:
             "copy its file, look at it, and name the copy.",
         )  # fmt: skip
     os.environ["HF_EVALUATE_OFFLINE"] = "1"
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), _bearing(spec):
         import evaluate
 
         return evaluate.load(str(path), keep_in_memory=True)
 
 
+@contextlib.contextmanager
+def _bearing(spec: str) -> Iterator[None]:
+    """Raise whatever a metric raises as a ``UsageError`` that names it: its code is the user's."""
+    try:
+        yield
+    except Exception as error:
+        raise UsageError(f"the metric failed: {type(error).__name__}: {visible(error)}", where=spec,
+                         fix="Mend its file, or give one for answers of this kind.") from None  # fmt: skip
+
+
 def _measured(metric: Any, spec: str, by: str, preds: Sequence[Prediction], seed: int) -> list[dict[str, Any]]:
-    """Return the figures of one set, each with a bootstrap interval over rows, or over the groups of rows."""
+    """Return the figures of one set, each with a bootstrap interval over rows, or over the groups of rows.
+
+    A draw for which a figure is no finite number is left out of its interval.
+    """
     said, golds = _taken(metric, preds)
-    of: Callable[[Sequence[int]], Mapping[str, Any]] = lambda rows: metric.compute(  # noqa: E731
-        predictions=[said[i] for i in rows], references=[golds[i] for i in rows]
-    )
-    figures = of(range(len(preds)))
-    whole = {name: float(value) for name, value in figures.items() if isinstance(value, (int, float, np.number))}
+
+    def of(rows: Sequence[int]) -> dict[str, float]:
+        with _bearing(spec):
+            found = metric.compute(predictions=[said[i] for i in rows], references=[golds[i] for i in rows])
+            numbers = {
+                name: float(value) for name, value in found.items() if isinstance(value, (int, float, np.number))
+            }
+        return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+    whole = of(range(len(preds)))
     if not whole:
-        raise UsageError("it gives no number", where=spec, fix="A metric returns numbers by name.")
+        raise UsageError(f"it gives no finite number for {preds[0].task}", where=spec,
+                         fix="A metric returns numbers by name.")  # fmt: skip
     order = sorted(range(len(preds)), key=lambda i: preds[i].group)
     units = [list(some) for _, some in groupby(order, key=lambda i: preds[i].group or i)]
     rng = np.random.Generator(np.random.Philox(seed))
     drawn = (rng.integers(len(units), size=len(units)) for _ in range(RESAMPLES))
     draws = [of([i for unit in some for i in units[unit]]) for some in drawn]
-    bounds = {name: np.percentile([draw[name] for draw in draws], [2.5, 97.5]) for name in whole}
+    bounds = {name: np.percentile([draw[name] for draw in draws if name in draw] or value, [2.5, 97.5])
+              for name, value in whole.items()}  # fmt: skip
     unread = 100 * sum(pred.unparsed for pred in preds) / len(preds)
     return [
         {"task": preds[0].task, "by": by, "prompt": preds[0].prompt, "metric": f"{spec}/{figure}", "value": value,

@@ -130,7 +130,7 @@
 
   function choose() {
     const wanted = search.value.toLowerCase();
-    const texts = (row) => [row[UID], row[INPUT], row[TEXT], row[TARGET], ...(row[OTHERS] || []).map((other) => other[0])];
+    const texts = (row) => [row[UID], row[INPUT], row[TEXT], row[TARGET], ...row[OTHERS].map((other) => (block.runs ? other[0] : other))];
     const has = (row) => texts(row).some((text) => text.toLowerCase().includes(wanted));
     rows = block.rows.filter((row) => is[show.value](row) && (!wanted || has(row)));
     if (by[order.value]) rows.sort(by[order.value]);

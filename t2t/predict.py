@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from t2t.answers import form
 from t2t.calibration import Calibration
 from t2t.config import Config
-from t2t.errors import NonFiniteError, UsageError
+from t2t.errors import DataError, NonFiniteError, UsageError, visible
 from t2t.examples import Examples
 from t2t.metrics import INTERVAL, confusion, measure, metric
 from t2t.mixtures import Mix
@@ -614,9 +614,18 @@ def as_json(pred: Prediction) -> dict[str, Any]:
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
-    """Yield what `write_predictions` wrote."""
+    """Yield what `write_predictions` wrote. Raise ``DataError`` for a line that is none of it."""
     with path.open("rb") as lines:  # bytes end at a newline only, a text may hold other ends of lines
-        for line in filter(bytes.strip, lines):
-            raw = json.loads(line)
-            nats, words = raw.pop("choice_nats", None), tuple(raw.pop("words", ()))
-            yield Prediction(**raw, choice_nats=None if nats is None else tuple(nats), words=words)
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield _read_prediction(line, f"{path}:{number}")
+
+
+def _read_prediction(line: bytes, where: str) -> Prediction:
+    try:
+        raw = json.loads(line)
+        nats, words = raw.pop("choice_nats", None), tuple(raw.pop("words", ()))
+        return Prediction(**raw, choice_nats=None if nats is None else tuple(nats), words=words)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"not a prediction: {visible(error)}", where=where, fix="`t2t eval` the run again.",
+                        code="D01") from None  # fmt: skip

@@ -6,7 +6,6 @@ page itself is made by `t2t.page`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from t2t.errors import UsageError, visible
 from t2t.faults import faults
 from t2t.page import html
 from t2t.published import Published, published
-from t2t.runs import write_text
+from t2t.runs import read_json, write_text
 
 __all__ = [
     "escaped",
@@ -43,7 +42,7 @@ def read(folder: Path) -> dict[str, Any]:
         raise UsageError(
             "there is no report.json", where=str(folder), fix="Finish the run with `t2t resume`, or `t2t eval` it."
         )
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_json(path)
     return found
 
 
@@ -99,16 +98,17 @@ def prompt_table(report: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def published_table(report: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the scores of the report and those that others published, a row a model; none beside sample data."""
+    """Return the scores that others published beside the report's own, a row a model; none beside sample data."""
     rows = {(row["task"], row["metric"]): row["value"] for row in reversed(report["rows"])}
     others = [] if report["source"] == "sample" else published(rows.keys())
     mine = Published("this run", report["split"], "", rows)
+    known = [one for one in reversed(rows) if any(one in other.scores for other in others)]
     return [
         {
             "model": one.model,
             "split": one.split,
             **{f"{task.rpartition('/')[2]} {metric}": f"{one.scores[task, metric]:.1f}" if (task, metric) in one.scores
-               else "–" for task, metric in reversed(rows)},
+               else "–" for task, metric in known},
             "source": one.source,
         }
         for one in ([mine, *others] if others else [])

@@ -227,8 +227,14 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the data of a JSON file; an empty mapping where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """Return the mapping of a JSON file; an empty one where there is no file. Raise ``UsageError`` for what is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"not readable as JSON: {visible(error)}", where=str(path), fix="Make it anew.") from None
+    if not isinstance(found, dict):
+        raise UsageError("not a JSON object", where=str(path), fix="Make it anew.")
+    return found
 
 
 def write_config(folder: Path, config: Config) -> None:

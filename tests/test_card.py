@@ -71,6 +71,12 @@ def test_what_a_run_began_from_is_followed_to_the_hub(tmp_path: Path, monkeypatc
     assert fresh.base_model is None and card(tmp_path / "sixth", Config()).data.language == "en"
 
 
+def test_runs_that_each_began_from_the_other_end(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    runs.write_config(tmp_path / "b", Config(model=str(tmp_path / "a")))
+    assert card(tmp_path / "a", Config(model=str(tmp_path / "b"))).data.base_model is None
+
+
 def test_a_command_cannot_leave_its_fence(tmp_path: Path) -> None:
     folder = write(tmp_path / "r")
     made = {"t2t": "1", "command": ["t2t", "train", "--out", "```\n# x"], "packages": {"torch": "2", "peft": None}}

@@ -104,6 +104,15 @@ def test_a_later_evaluation_goes_before_the_runs_own(tmp_path: Path) -> None:
     assert (found.runs[0].average, found.runs[0].train_tokens) == (7.0, 5_120_000)
 
 
+def test_the_average_of_a_later_evaluation_of_the_same_tasks_stands_with_its_scores(tmp_path: Path) -> None:
+    whole = {"split": "validation", "source": "dir", "average": {"value": 100.0, "tasks": ["glue/rte"]}, "cost": {}}
+    other = write(tmp_path / "b", rte([0, 1]))
+    for by, average in (("write", 100.0), ("rank", 50.0)):  # ranked: the run's written answers are still there
+        run = write(tmp_path / by, rte([0, 0]), rows=[row(50, 1)], average={"value": 50.0, "tasks": ["glue/rte"]})
+        (run / "eval" / "validation" / "report.json").write_text(json.dumps({**whole, "rows": [row(100, 2, by)]}))
+        assert compare([run, other]).runs[0].average == average
+
+
 def test_costs_of_training_are_known_on_another_split(tmp_path: Path) -> None:
     for name in ("a", "b"):
         preds = [replace(pred, uid=pred.uid.replace("validation", "test")) for pred in rte([0, 0])]

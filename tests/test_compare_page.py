@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from t2t import plots
-from t2t.compare import average_rows, compare, disagreements
+from t2t.compare import average_rows, compare, disagreements, margin, opened
 from t2t.compare_page import write
 from t2t.page import RIGHT, UNPARSED
 from t2t.types import Prediction
@@ -82,9 +82,26 @@ def test_averages_are_compared_over_the_tasks_in_common_and_grouped_as_the_mix_d
     (overall,) = found.overall
     assert overall.tasks == 2 and overall.difference == pytest.approx(((25 + 50) / 2 + 50) / 2)
     half = {one.task: (one.high - one.low) / 2 for one in found.differences}
-    margin = (((half["glue/mnli"] + half["glue/mnli_mismatched"]) / 2) ** 2 + half["glue/rte"] ** 2) ** 0.5 / 2
-    assert (overall.low, overall.high) == pytest.approx((overall.difference - margin, overall.difference + margin))
+    whole = (((half["glue/mnli"] + half["glue/mnli_mismatched"]) / 2) ** 2 + half["glue/rte"] ** 2) ** 0.5 / 2
+    assert (overall.low, overall.high) == pytest.approx((overall.difference - whole, overall.difference + whole))
     assert average_rows(found)[0]["difference"] == "+43.75"
+    mine = {one.task: (one.high - one.low) / 2 for one in found.scores if one.run == "two"}
+    whole = (((mine["glue/mnli"] + mine["glue/mnli_mismatched"]) / 2) ** 2 + mine["glue/rte"] ** 2) ** 0.5 / 2
+    assert margin(found, found.runs[1]) == pytest.approx(whole)
+    assert margin(found, replace(found.runs[1], averaged=("glue/rte",))) == pytest.approx(mine["glue/rte"])
+
+
+def test_a_task_under_several_prompts_is_one_of_an_average(tmp_path: Path) -> None:
+    from t2t.predict import write_predictions
+
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for run, said in zip(runs, (0, 1), strict=True):
+        for name, prompt, answer in (("rte", "t5", said), ("rte", "plain", said), ("qnli", "t5", 0)):
+            preds = [replace(pred, uid=f"glue/{name}:validation:{i}")
+                     for i, pred in enumerate(rte([answer] * 8, [1] * 8, prompt=prompt))]  # fmt: skip
+            write_predictions(run / "eval" / "validation" / f"glue-{name}@{prompt}.predictions.jsonl", preds)
+    (overall,) = compare(runs).overall
+    assert (overall.tasks, overall.difference) == (2, 50)
 
 
 def test_one_task_in_common_has_no_average(two: list[Path]) -> None:
@@ -93,7 +110,7 @@ def test_one_task_in_common_has_no_average(two: list[Path]) -> None:
 
 def test_three_runs_disagree_where_any_does(two: list[Path], tmp_path: Path) -> None:
     third = run_of(tmp_path / "three", answers([1] * 20, [0, 1] * 10), rows=[row(50, 20)])
-    (found,) = disagreements([*two, third])
+    (found,) = disagreements(opened([*two, third], split="validation"))
     assert found.runs == ("one", "two", "three") and len(found.rows) == 20 and found.n == 20
     assert all(len(preds) == 3 for preds in found.rows)
 

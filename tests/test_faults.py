@@ -37,7 +37,8 @@ PLANTED = {
                  "a/b (write): 20 of 200 (10.0 %)", False),
     "ways": ({"ways": [{"set": "a/b", "first": "write", "second": "rank", "n": 200, "differ": 30, "first_only": 4,
                         "second_only": 20, "p": 0.0015, "holm": 0.003}]},
-             "Ways of answering that are not equally good", "rank alone right in 20 rows, write in 4 of 200", False),
+             "Ways of answering that are not equally good", "a/b: rank alone right in 20 rows, write in 4 of 200",
+             False),
     "majority": ({"rows": [{**ROW, "value": 50.0}]}, "No better than always giving the most frequent answer",
                  "accuracy 50.0, majority 50.0", False),
 }  # fmt: skip
@@ -52,6 +53,7 @@ def test_what_was_planted_is_found(kind: str) -> None:
     change, title, place, grave = PLANTED[kind]
     (fault,) = faults({**SOUND, **change})
     assert fault.title == title and len(fault.places) == 1 and place in fault.places[0] and fault.grave == grave
+    assert fault.places[0].count("a/b") <= 1
 
 
 def test_ways_that_may_differ_by_chance_are_no_fault() -> None:
@@ -63,6 +65,12 @@ def test_the_gravest_come_first_and_a_kind_once() -> None:
     texts = {name: {"examples": 10, "inputs_cut": 1, "unknown_target_tokens": 2} for name in ("a/b", "a/c")}
     one, two = faults({**SOUND, "texts": texts})
     assert one.grave and not two.grave and two.places == ("a/b: 1 of 10 (10.0 %)", "a/c: 1 of 10 (10.0 %)")
+
+
+def test_what_is_grave_in_one_place_is_grave_and_that_place_comes_first() -> None:
+    rows = [{**ROW, "unparsed": 0.5}, {**ROW, "task": "a/c", "unparsed": 90.0}]
+    (fault,) = faults({**SOUND, "rows": rows})
+    assert fault.grave and [place.partition(" ")[0] for place in fault.places] == ["a/c", "a/b"]
 
 
 def test_where_nothing_could_be_read_no_choice_is_said_to_be_missing() -> None:

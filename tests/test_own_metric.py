@@ -115,5 +115,25 @@ def test_a_metric_for_other_answers_is_refused(tmp_path: Path) -> None:
 
 def test_a_metric_without_a_number_is_refused(tmp_path: Path) -> None:
     body: Any = '{"said": "much"}'
-    with pytest.raises(UsageError, match="gives no number"):
+    with pytest.raises(UsageError, match="gives no finite number"):
         own_metric.add(run(tmp_path), metric(tmp_path, "mute", 'datasets.Value("int32")', body=body))
+
+
+def test_what_a_metric_raises_is_said_as_its_own_fault(t2t: Run, tmp_path: Path) -> None:
+    spec = metric(tmp_path, "raises", 'datasets.Value("int32")', body='{"share": 1 / 0}')
+    done = t2t("report", str(run(tmp_path)), "--metric", spec)
+    assert done.code == 2 and "the metric failed: ZeroDivisionError" in done.err and "internal" not in done.err
+    with pytest.raises(UsageError, match="ImportError.*no_such_module"):
+        own_metric.add(
+            tmp_path / "run", metric(tmp_path, "lacks", 'datasets.Value("int32")', more="import no_such_module")
+        )
+
+
+def test_what_is_no_finite_number_is_no_figure(tmp_path: Path) -> None:
+    body = '{"odd": float("nan"), "often": 1.0 if len(set(predictions)) < 2 else float("nan"), "share": 0.5}'
+    folder = write(tmp_path / "run", rte([0] * 8 + [1], [0] * 9), rows=[row(75, 9)])
+    (one,) = own_metric.add(folder, metric(tmp_path, "odd", 'datasets.Value("int32")', body=body))
+    assert one["metric"].endswith("/share")
+    rare = '{"share": float("nan") if len(set(predictions)) < 2 else 2.0}'  # not of every draw
+    (one,) = own_metric.add(folder, metric(tmp_path, "rare", 'datasets.Value("int32")', body=rare))
+    assert (one["low"], one["value"], one["high"]) == (2, 2, 2)

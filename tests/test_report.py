@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from t2t import report
-from t2t.errors import UsageError
-from t2t.predict import write_predictions
+from t2t.errors import DataError, UsageError
+from t2t.predict import read_predictions, write_predictions
 from t2t.types import Prediction
 
 EVIL = '<script>alert(1)</script>" onmouseover="x ]]> javascript:alert(2) \u202e\x1b[31m | `code` ![i](http://x/y.png)'
@@ -82,6 +82,16 @@ def test_where_ways_of_answering_differ_is_a_table(tmp_path: Path) -> None:
     assert "| a/b | write, rank | 1,200 | 30 | 4 | 20 | &lt;.001 | 0.012 |" in text
     assert "| a/b | write, rank | 1,200 | 30 | – | – | – | – |" in text
     assert "Where ways of answering differ" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"rows": [')
+    with pytest.raises(UsageError, match="report.json: not readable as JSON"):
+        report.render(tmp_path)
+    path = tmp_path / "a.predictions.jsonl"
+    path.write_text('\n{"uid": "a/b:validation:0", "inp\n')
+    with pytest.raises(DataError, match="predictions.jsonl:2: not a prediction"):
+        list(read_predictions(path))
 
 
 def test_no_report_is_said(tmp_path: Path) -> None:

@@ -518,6 +518,8 @@ def test_names_with_parameters_are_not_collected_without_end(folder: Path) -> No
     own |= {f"translation/pairs:x{i}" for i in range(MOST_NAMES)}
     with pytest.raises(UsageError):
         known_task("translation/pairs:fr:en", own)
+    with pytest.raises(UsageError, match=r'^task: "\.\./x" is not a value'):
+        known_task("translation/pairs:../x:en", set())
     assert known_task("translation/pairs:de:en", own).name
 
 
@@ -829,6 +831,25 @@ def test_a_head_that_only_drips_is_not_waited_for(folder: Path, monkeypatch: pyt
         for one in (silent, dripping, again):
             while one.recv(1 << 16):  # what is left of an answer; then it is closed
                 pass
+            one.close()
+
+
+@needs_extra
+def test_no_more_connections_are_held_open_than_may_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("t2t.serve.patience.MOST", 3)
+    with Serving(made(Slow())) as server:
+        place = server.socket.getsockname()
+        held = [socket.create_connection(place, timeout=60) for _ in range(3)]
+        with socket.create_connection(place, timeout=60) as late:
+            said = b"".join(iter(lambda: late.recv(1 << 16), b""))
+        head, _, body = said.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503") and b"retry-after" in head
+        assert f"content-length: {len(body)}".encode() in head and "too many" in json.loads(body)["error"]
+        held[1].sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")  # is still served
+        assert b"".join(iter(lambda: held[1].recv(1 << 16), b"")).startswith(b"HTTP/1.1 200")
+        with urllib.request.urlopen(server.address + "health", timeout=60) as answer:  # its place is free again
+            assert json.load(answer)["status"] == "ok"
+        for one in held:
             one.close()
 
 

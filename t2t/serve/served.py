@@ -221,7 +221,10 @@ def known_task(name: str, own: set[str]) -> Task:
         if bare not in tasks() or len(own) >= MOST_NAMES:
             raise UsageError(f'there is no task "{visible(name)}"', code="C01",
                              fix=f"See /api/tasks.{did_you_mean(bare, tasks())}")  # fmt: skip
-        found = task(name)
+        try:
+            found = task(name)
+        except UsageError as error:  # who asks is not told where the task's file is
+            raise UsageError(error.message, where="task", fix=error.fix, code=error.code) from None
         own.add(name)
         return found
     return task(name)
