@@ -117,7 +117,8 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
     for note in found.notes:
         watch.notice(note)
     loaded.prepare(found.score, training=False)
-    warnings = _other_prompts(model, [(egs.task.name, p) for egs in found.score.values() for p in egs.prompts])
+    warnings = models.idle(loaded, config)
+    warnings += _other_prompts(model, [(egs.task.name, p) for egs in found.score.values() for p in egs.prompts])
     for note in warnings:
         watch.notice(note)
     for egs in found.score.values():
@@ -180,6 +181,9 @@ def predict_rows(
     stdin as it comes. Rows need no label. ``settings`` are more of a configuration's, such as precision.
     """
     loaded, asked = _asked(model, task_name, source, prompt, family, watch, settings)
+    if task_name is None and not loaded.generates:
+        raise UsageError(f"the family {loaded.family} answers the rows of a task, not lines as they are", where=model,
+                         fix="Give --task.")  # fmt: skip
     check_way(loaded, by)
     return _answered(loaded, asked, by, watch)
 
@@ -292,9 +296,10 @@ def _texts(source: str) -> Iterator[str]:
     with _opened(source) as lines:
         for number, data in enumerate(lines, 1):
             try:
-                yield from data.decode("utf-8").splitlines()
+                text = data.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
                 raise DataError("not UTF-8", where=f"{name}:{number}", code="D02") from None
+            yield text.removesuffix("\n").removesuffix("\r")  # a text may hold what others call ends of lines
             empty = False
     if empty:
         raise DataError("no lines to answer", where=name, code="D04")

@@ -314,6 +314,7 @@ def _alone(
     sizes = _sizes(model, found, seen, watch)
     notes += [line] if (line := seen.note()) else []
     config = settle(config, fresh=model.fresh, family=model.recipe, steps=config.steps or _expected(config, sizes))
+    notes += models.idle(model, config)
     notes += [line] if (line := adapters.note(model.net, config)) else []
     notes += [] if model.fits else said(config.precision, accelerator.device, plain=config.plain)
     mixture = mixtures.mixture(found.mix, {name: egs.size for name, egs in found.train.items()})

@@ -247,6 +247,8 @@ def test_virtual_tokens_are_trained_on_where_they_were_left(folders: Path, tmp_p
     again = opened(tmp_path, "prompt", virtual_tokens=9)
     (prompt,) = [p for p in again.net.parameters() if p.requires_grad]
     assert torch.equal(prompt, model.net.encoder.embed_tokens.prompt) and "its 5 virtual tokens" in again.origin
+    assert adapters.note(again.net, again.options).startswith("5 virtual tokens")
+    assert opened(tmp_path, "off").tokens.lead and not opened(tmp_path, "off", fresh=True).tokens.lead
     (tmp_path / VIRTUAL).write_bytes(b"no")
     with pytest.raises(ModelError, match=VIRTUAL):
         opened(tmp_path, "off")

@@ -48,6 +48,18 @@ def test_lines_from_stdin_are_answered_as_they_are(tiny: Path, monkeypatch: pyte
     assert [pred["input"] for pred in preds] == ["one line", "and </s> another"]
 
 
+def test_a_line_ends_at_a_newline_alone(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("\ufeffone\u2028two\x0c\r\n\nthree", encoding="utf-8", newline="")
+    preds = list(predict_rows(str(tiny), None, str(tmp_path / "x.txt"), watch=Watch()))
+    assert [pred["input"] for pred in preds] == ["one\u2028two\x0c", "", "three"], "one answer a line, in its place"
+
+
+def test_lines_are_for_models_that_write(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("a line\n")
+    with pytest.raises(UsageError, match="encoder answers the rows of a task.*--task"):
+        predict_rows(str(write_bert(tmp_path / "bert")), None, str(tmp_path / "x.txt"), watch=Watch())
+
+
 @pytest.mark.parametrize(("data", "said"), [(b"", "no lines"), (b"good\n\xff\n", "x.txt:2: not UTF-8")])
 def test_lines_that_cannot_be_read(tiny: Path, tmp_path: Path, data: bytes, said: str) -> None:
     (tmp_path / "x.txt").write_bytes(data)
@@ -74,7 +86,7 @@ def test_stdin_is_answered_before_it_has_ended(
     monkeypatch.setattr("t2t.apply.WINDOW", 3)
     row = '{{"sentence1": "It rained.", "sentence2": "It was wet {}."}}\n' if name else "line {}\n"
     lines = [row.format(i) for i in range(10)]
-    pipe = Pipe([*lines[:7], "\n" if name else lines[7], *lines[8:], "{no row" if name else ""])
+    pipe = Pipe([*lines[:7], "\n" if name else lines[7], *lines[8:], *(["{no row"] if name else [])])
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=pipe))
     given = predict_rows(str(tiny), name, "-", watch=Watch())
     preds = [next(given)]
@@ -129,6 +141,22 @@ class Ear(Watch):
 
     def notice(self, text: str) -> None:
         self.heard.append(text)
+
+
+def test_settings_that_change_nothing_are_said(tiny: Path, toys: Path, tmp_path: Path) -> None:
+    settings = {
+        "task": "glue/rte",
+        "source": "sample",
+        "eval_limit": 4,
+        "by": "rank",
+        "rank_by": "pmi",
+        "freeze": "body",
+    }
+    folder = evaluate_model(str(tiny), {**settings, "out": str(tmp_path / "out")}, watch=Watch())
+    said = [note for note in runs.read_json(folder / "report.json")["notes"] if "change nothing" in note]
+    assert said == ["settings that change nothing in a model of the family seq2seq: freeze"]
+    report = train(toy_config(tmp_path / "run", model=str(tiny), steps=1, head="crf"), watch=Watch())
+    assert [note for note in report.notes if "change nothing" in note and note.endswith(": head")]
 
 
 def trained_on(model: Path, folder: Path, prompts: dict[str, dict[str, str]]) -> str:

@@ -193,6 +193,13 @@ def test_a_class_without_examples_is_unlikely_not_impossible(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["tfidf", "vectors"])
+@pytest.mark.parametrize("base", [task_files.CHOICE, task_files.NUMBER])
+def test_texts_without_words_are_answered_by_frequency(tmp_path: Path, name: str, base: dict[str, Any]) -> None:
+    egs = made(tmp_path, base, [{"text": text, "label": i % 2} for i, text in enumerate(["!!!", "?", "…"])])
+    assert fitted(name, egs).write(egs[:]) == fitted("majority", egs).write(egs[:])
+
+
+@pytest.mark.parametrize("name", ["tfidf", "vectors"])
 def test_two_columns_are_kept_apart_and_compared(tmp_path: Path, name: str) -> None:
     """The class is whether the two have a word in common: no word alone says it."""
     egs = pairs(tmp_path)

@@ -505,6 +505,7 @@ def test_another_loss_takes_another_head(bert: Path, tmp_path: Path) -> None:
     m = opened(bert)
     m.prepare(every(), training=True)
     m.save(tmp_path)
+    assert opened(tmp_path).net.heads and not opened(tmp_path, fresh=True).net.heads
     again = opened(tmp_path, pair_loss="ranking")
     again.prepare(every(), training=True)
     kinds = {name: (type(head).__name__, head.kind) for name, head in again.net.named_heads().items()}

@@ -18,6 +18,7 @@ from t2t.errors import DataError, ModelError, UsageError
 from t2t.examples import Examples
 from t2t.models import Options, causal, load
 from t2t.models.causal import Causal, CausalTokens, Layout, premise
+from t2t.models.ranking import by_length
 from t2t.types import Column, Example, Piece, Prompt, Source, Task
 from tests.toy import assert_same, example, texts
 
@@ -481,6 +482,10 @@ def test_examples_with_choices_of_their_own_may_be_mixed() -> None:
         assert got == pytest.approx(row, abs=1e-4)
 
 
+def test_an_empty_choice_is_ranked_by_length() -> None:
+    assert [by_length([-2.0, -1.0], [[7], []], ("a", ""), by) for by in ("bytes", "tokens")] == [[-2.0, -1.0]] * 2
+
+
 def test_rankings_by_length_and_pmi() -> None:
     pieces = (Piece("Review: "), Piece("a fine film", "text"), Piece("\nSentiment:"))
     egs = [example("", "a", pieces=pieces, choices=("a", "no é")), *some(4, choices=CHOICES)]
@@ -806,6 +811,8 @@ def test_a_gguf_file_is_a_model_and_is_saved_as_an_ordinary_one(named: str, tmp_
         assert got == pytest.approx(row, abs=0.01), "8 bits are near"
     assert (m.tokens.eos, m.tokens.pad) == (first.tokens.eos, first.tokens.pad)
     assert m.tokens.ends == first.tokens.ends
+    fresh = load(str(path), options=Options(precision="fp32", max_input=96, max_target=16, fresh=True))
+    assert fresh.fresh and fresh.origin == f"{path} (random weights, seed 42)"
     chat = load(str(path), options=Options(precision="fp32", max_input=96, max_target=16, chat="on"))
     assert chat.tokens.tokenizer.decode(chat.tokens.ids(["so?"])[0]).endswith("<|im_start|>assistant\n")
     m.save(tmp_path / "out")

@@ -817,6 +817,13 @@ def test_without_weights_they_are_random_from_the_seed(bert: Path, tmp_path: Pat
     assert not torch.equal(one.net.state_dict()[name], three.net.state_dict()[name])
 
 
+def test_fresh_leaves_trained_heads_out(bert: Path, tmp_path: Path) -> None:
+    m, sets = opened(bert), {"toy/first": examples("toy/first")}
+    trained(m, sets, 1)
+    m.save(tmp_path)
+    assert opened(tmp_path).net.heads and not opened(tmp_path, fresh=True).net.heads
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

@@ -164,6 +164,19 @@ def test_answers_depend_on_neither_order_nor_padding_nor_the_cache(folders: Path
         assert model.tokens.answers([ids[1:]], [eg]) == [text]
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_fresh_leaves_all_trained_weights_out(saved: bool, folders: Path, tmp_path: Path) -> None:
+    name, trained = f"warm:{folders / 'mlm'}", opened(f"warm:{folders / 'mlm'}")
+    trained.save(tmp_path)
+    fresh = opened(str(tmp_path) if saved else name, fresh=True)
+    assert fresh.fresh and "random weights, seed 42" in fresh.origin
+    others = fresh.net.state_dict()
+    drawn = {
+        key for key, weight in trained.net.state_dict().items() if weight.ndim == 2
+    }  # biases and norms begin alike
+    assert not [key for key in drawn if torch.equal(others[key], trained.net.state_dict()[key])]
+
+
 @pytest.mark.parametrize("share", ["off", "embeddings", "all"])
 def test_a_saved_model_is_ordinary_and_answers_as_before(folders: Path, share: str, tmp_path: Path) -> None:
     model, egs = loud(opened(f"warm:{folders / 'bert'}", share=share)), some(("bob sat", "the cat"))

@@ -38,6 +38,7 @@ __all__ = [
     "bundled_models",
     "family_of",
     "find",
+    "idle",
     "load",
 ]
 
@@ -238,6 +239,21 @@ class Options:
     soft_weight: float = 1.0
 
 
+_ENCODERS = ("encoder", "bi_encoder")
+# Settings of some families alone (or of one recipe of theirs).
+OWN: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("pooling", "head_dropout", "freeze", "unfreeze_every", "layer_decay"), _ENCODERS),
+    **dict.fromkeys(("rank_by", "label_smoothing"), ("seq2seq", "causal")),
+    **dict.fromkeys(("share", "decoder_layers"), ("warm",)),
+    "head": ("encoder",),
+    "pair_loss": ("bi_encoder",),
+    "mlm_weight": ("cloze",),
+    "chat": ("causal",),
+    "pack": ("seq2seq",),
+    "vectors": ("baseline",),
+}
+
+
 class Place(NamedTuple):
     """Where a model is: its directory (empty for a baseline), its config and its family."""
 
@@ -305,14 +321,22 @@ def build(place: Place, options: Options) -> Model:
     warm = place.family == "seq2seq" and place.config.get("model_type") == WARM
     module = "t2t.models.warm" if warm else FAMILIES[place.family]
     model: Model = importlib.import_module(module).load(place.folder, place.config, options)
-    virtual = bool(place.folder) and (Path(place.folder) / VIRTUAL).is_file()
-    if virtual or "adapter" in place.config or options.adapter != "off":
+    stored = "adapter" in place.config or bool(place.folder) and (Path(place.folder) / VIRTUAL).is_file()
+    if stored and not options.fresh or options.adapter != "off":
         importlib.import_module("t2t.models.adapters").attach(model, options, place)
     if not options.plain and not model.fits and model.net is not None:  # what pretraining makes later, it quickens
         importlib.import_module("t2t.models.cpu.swap").quicken(model.net)
     if options.engine != "own":
         importlib.import_module("t2t.models.engine").check(model, options.engine)
     return model
+
+
+def idle(model: Model, options: Any) -> list[str]:
+    """Return a note on settings asked for that change nothing in a model of this family."""
+    usual, own = Options(), {model.family, model.recipe}
+    names = [name for name, families in OWN.items()
+             if own.isdisjoint(families) and getattr(options, name) != getattr(usual, name)]  # fmt: skip
+    return [f"settings that change nothing in a model of the family {model.family}: {', '.join(names)}"] * bool(names)
 
 
 def find(name: str, family: str | None = None) -> Place:

@@ -247,7 +247,8 @@ def trainable(net: torch.nn.Module) -> int:
 
 def note(net: torch.nn.Module, options: Any) -> str:
     """Return what share of the weights is trained with an adapter; empty without one."""
+    virtual = sum(len(module.prompt) for module in net.modules() if isinstance(module, Prompted))
     names = {"lora": f"LoRA of rank {options.adapter_rank}", "ia3": "IA3",
-             "prompt": f"{options.virtual_tokens} virtual tokens, which t2t alone reads"}  # fmt: skip
+             "prompt": f"{virtual} virtual tokens, which t2t alone reads"}  # fmt: skip
     share = 100 * trainable(net) / max(1, sum(p.numel() for p in net.parameters()))
     return f"{names[options.adapter]}: {share:.2g} % of the weights are trained" if options.adapter in names else ""

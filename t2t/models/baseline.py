@@ -336,10 +336,10 @@ def _linear(egs: Sequence[Example], prompt: Prompt, options: Options, *, vectors
     rows = [row for eg in egs for row in _each(eg)] if each else list(map(_columns, egs))
     golds = np.array([i == eg.gold for eg in egs for i in range(len(eg.choices))] if each else [eg.gold for eg in egs])
     seen, counts = np.unique(golds, return_counts=True)
-    if not number and len(seen) == 1:
-        return _frequencies(egs, prompt, options)
     split = [text for row in rows for text in row.values()]
     known, idf = _known(map(words if vectors else terms, split))
+    if not known or (not number and len(seen) == 1):  # no words, or nothing to tell apart
+        return _mean(egs, prompt, options) if number else _frequencies(egs, prompt, options)
     table = None
     if vectors:
         file = options.vectors

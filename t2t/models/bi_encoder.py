@@ -389,9 +389,10 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> BiEncoder:
         said = said._replace(pooling=options.pooling)
     tokens = ApartTokens(found.tokenizer, max_input=min(found.limit, said.longest or found.limit), prefix=said.prefix)
     model = BiEncoder(found.body, tokens, options, origin, said, fresh=found.fresh)
-    for task, (kind, purpose) in read_pairs(path).items():
+    heads = {} if options.fresh else read_pairs(path)
+    for task, (kind, purpose) in heads.items():
         model.net.heads[key_of(task)] = new_head(kind, purpose, found.body.config.hidden_size, options)
-    if (path / PAIRS_FILE).is_file():
+    if heads:
         load_heads(model.net, path)
     return model
 

@@ -593,8 +593,8 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Causal:
         if (gguf or list(path.glob("*.safetensors*"))) and not options.fresh:
             net = _trained(folder, {**how, **_dequantised(gguf)})
         else:
-            net, fresh = _random(folder, options.seed), True
-            origin = f"{folder} (random weights, seed {options.seed})"
+            net, fresh = _random(folder, options.seed, how), True
+            origin = f"{origin} (random weights, seed {options.seed})"
     except ModelError:
         raise
     except Exception as error:  # transformers and safetensors raise many kinds
@@ -636,12 +636,12 @@ def _trained(folder: str, how: Mapping[str, Any]) -> Any:
     return net
 
 
-def _random(folder: str, seed: int) -> Any:
+def _random(folder: str, seed: int, how: Mapping[str, Any]) -> Any:
     """Return a network of the directory's config with random weights."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+    return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False, **how))
 
 
 def _was_tuned(path: Path) -> bool:

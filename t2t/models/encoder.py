@@ -527,9 +527,10 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Encoder:
         raise UsageError(f"its heads were trained with pooling {saved}, not {options.pooling}", where=folder,
                          fix="Leave --pooling out.")  # fmt: skip
     model = Encoder(found.body, tokens, options, found.origin, fresh=found.fresh, pooling=saved)
-    for task, purpose in said["heads"].items() if said else ():
+    heads = said["heads"] if said and not options.fresh else {}
+    for task, purpose in heads.items():
         model.net.heads[key_of(task)] = _new_head(found.body, purpose, options)
-    if said:
+    if heads:
         load_heads(model.net, Path(folder))
     return model
 

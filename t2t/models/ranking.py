@@ -33,4 +33,4 @@ def by_length(nats: Sequence[float], spelt: Sequence[Sized], choices: Sequence[s
     if by not in ("tokens", "bytes"):
         return list(nats)
     lengths = map(len, spelt) if by == "tokens" else (len(choice.encode()) for choice in choices)
-    return [value / length for value, length in zip(nats, lengths, strict=True)]
+    return [value / max(length, 1) for value, length in zip(nats, lengths, strict=True)]

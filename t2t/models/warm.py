@@ -234,15 +234,22 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Warm:
 
 def _saved(path: Path, tokens: WarmTokens, options: Options) -> Warm:
     """Load an encoder-decoder that was put together before, here or elsewhere."""
-    from transformers import EncoderDecoderModel
+    from transformers import AutoConfig, EncoderDecoderModel
 
+    info: Mapping[str, Any] = {"missing_keys": set()}
+    fresh, origin = options.fresh or not list(path.glob("*.safetensors*")), str(path)
     try:
         share = json.loads((path / STATE).read_text(encoding="utf-8"))["share"] if (path / STATE).exists() else "off"
-        with quiet():
-            net, info = EncoderDecoderModel.from_pretrained(
-                path, trust_remote_code=False, local_files_only=True, output_loading_info=True, use_safetensors=True,
-                dtype=torch.float32,
-            )  # fmt: skip
+        if fresh:
+            shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+            torch.manual_seed(options.seed)
+            net, origin = EncoderDecoderModel(shape), f"{path} (random weights, seed {options.seed})"
+        else:
+            with quiet():
+                net, info = EncoderDecoderModel.from_pretrained(
+                    path, trust_remote_code=False, local_files_only=True, output_loading_info=True,
+                    use_safetensors=True, dtype=torch.float32,
+                )  # fmt: skip
     except Exception as error:  # transformers and safetensors raise many kinds
         raise ModelError(
             f"cannot be loaded: {visible(error)}", where=str(path), fix="Get its files again.", code="M01"
@@ -251,7 +258,7 @@ def _saved(path: Path, tokens: WarmTokens, options: Options) -> Warm:
     check_tensors({**info, "missing_keys": info["missing_keys"] - unused}, str(path))
     if options.share not in ("off", share):
         raise UsageError(f"the model shares {share}, not {options.share}", where=str(path), fix="Leave share out.")
-    return Warm(net, tokens, options, str(path), share=share)
+    return Warm(net, tokens, options, origin, fresh=fresh, share=share)
 
 
 def _begin(paths: list[Path], tokens: WarmTokens, options: Options) -> Warm:
@@ -309,7 +316,7 @@ def _decoder(path: Path, options: Options) -> tuple[Any, str, bool]:
             whole = AutoModel.from_config(shape).state_dict().keys()
         shape.num_hidden_layers = options.decoder_layers or full
         shape.is_decoder = shape.add_cross_attention = True
-        if not list(path.glob("*.safetensors*")):
+        if options.fresh or not list(path.glob("*.safetensors*")):
             torch.manual_seed(options.seed)
             return AutoModelForCausalLM.from_config(shape), "", True
         with quiet():
