@@ -5,6 +5,7 @@ Floor 7.
 
 from __future__ import annotations
 
+import glob
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -191,14 +192,27 @@ def pretrain(
 
 
 def _of_encoder(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of an encoder's objective: a task of that name whose rows are the corpus."""
+    """Return the settings of an encoder's objective: a task of that name whose rows are the corpus.
+
+    Raise ``UsageError`` for what such a task cannot have.
+    """
     name, given = settings.pop("objective"), settings.pop("corpus", None) or [DEFAULT_CORPUS]
     if len(given) > 1 or settings.get("mix") or settings.get("task"):
         raise UsageError(f"{name} is learned from one corpus alone", fix="Give one --corpus, and neither mix nor task.")
-    corpus, column = given[0], settings.pop("column", "text")
-    own = Path(corpus).exists()
-    task = f"pretraining/{name}:{DEFAULT_CORPUS if own else corpus}:{column}"
-    return {**settings, "task": [task], **({"source": f"train={corpus}"} if own else {})}
+    if odd := [key for key in ("noise_density", "mean_span") if settings.get(key) is not None]:
+        raise UsageError(f"the objective {name} has no {odd[0]}", fix="Leave it out.", code="C01")
+    corpus, column, held = given[0], settings.pop("column", "text"), settings.pop("validation", None)
+    path = Path(corpus).expanduser()
+    if path.is_dir() or glob.has_magic(corpus):
+        raise UsageError(f"{name} is learned from the rows of one file", where=corpus, code="C01",
+                         fix="Join the files to one of JSON lines.")  # fmt: skip
+    if not path.exists():
+        if held:
+            raise UsageError("a data set is measured on its own split validation", where="validation",
+                             fix="Leave it out.", code="C01")  # fmt: skip
+        return {**settings, "task": [f"pretraining/{name}:{corpus}:{column}"]}
+    files = f"train={path}" + (f",validation={held}" if held else "")
+    return {**settings, "task": [f"pretraining/{name}:{DEFAULT_CORPUS}:{column}"], "source": files}
 
 
 @click.command("distill")

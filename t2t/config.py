@@ -177,6 +177,9 @@ class Config:
         if self.engine != "own":
             raise UsageError(f"{self.engine} is for answering, not for training", where="engine",
                              fix="Give --engine to eval and predict.")  # fmt: skip
+        if self.patience and not self.eval_every:
+            raise UsageError("patience counts evaluations, and there are none on the way", where="patience",
+                             fix="Give --eval-every.", code="C01")  # fmt: skip
         for name in self.track:
             if find_spec(name) is None:
                 raise UsageError(f"{name} is not installed", where="track", fix=f"pip install {name}", code="C01")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import platform
@@ -67,7 +68,9 @@ def new_folder(out: str | None, name: str) -> Path:
     Raise ``UsageError`` if ``out`` holds a run already (``RunInUseError`` if that run is going on), ``DiskError`` if
     it cannot be made.
     """
-    path = Path(out) if out else _free(Path("runs"), check_name(_plain(name), what="run"))
+    if not out:
+        return _new(Path("runs"), check_name(_plain(name), what="run"))
+    path = Path(out)
     if (path / "run.yaml").exists():
         with lock(path):
             pass
@@ -84,11 +87,15 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100]
 
 
-def _free(parent: Path, name: str) -> Path:
-    number = 1
-    while (parent / f"{name}-{number}").exists():
-        number += 1
-    return parent / f"{name}-{number}"
+def _new(parent: Path, name: str) -> Path:
+    """Make the folder with the first free number; two runs that begin at once get one each. Raise ``DiskError``."""
+    with _as_disk_error(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        for path in (parent / f"{name}-{number}" for number in itertools.count(1)):
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                break
+    return path
 
 
 def remove_empty(folder: Path) -> None:
@@ -227,13 +234,15 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the mapping of a JSON file; an empty one where there is no file. Raise ``UsageError`` for what is none."""
+    """Return the mapping of a JSON file; an empty one where there is no file. Raise ``DiskError`` for a damaged one."""
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"not readable as JSON: {visible(error)}", where=str(path), fix="Make it anew.") from None
+        raise DiskError(
+            f"not readable as JSON: {visible(error)}", where=str(path), fix="Restore it.", code="K05"
+        ) from None
     if not isinstance(found, dict):
-        raise UsageError("not a JSON object", where=str(path), fix="Make it anew.")
+        raise DiskError("not a JSON object", where=str(path), fix="Restore it.", code="K05")
     return found
 
 

@@ -7,8 +7,6 @@ and its place: the same on any number of ranks, in any batch, and in a run that 
 
 from __future__ import annotations
 
-import glob
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -141,7 +139,7 @@ def cut(found: Sets, tokens: Tokens, config: Config, *, alone: bool, watch: Any)
         own = _corpus(one, "train", config)
         origins[name] = _origin(own, notes)
         file, count = read(own)
-        apart = _apart(one, config)
+        apart = _apart(one, own, config)
         if apart is not None:
             other, number = read(apart)
             train[name] = make(split="train", file=file, places=np.arange(count))
@@ -222,15 +220,13 @@ def _corpus(one: Task, split: str, config: Config) -> Corpus:
     return corpus(one.source.hub or "", split=split, source=config.source, column=column, sample=sample)
 
 
-def _apart(one: Task, config: Config) -> Corpus | None:
-    """Return the corpus to measure on, if it is another one."""
+def _apart(one: Task, own: Corpus, config: Config) -> Corpus | None:
+    """Return the corpus to measure on, if it is another one than the task's ``own``."""
     column = one.columns["text"].origin or "text"
     if config.validation:
         return corpus(config.validation, source=config.source, column=column)
     kind, given = parse_source(config.source)
-    name = one.source.hub or ""
-    path = kind != "files" and (os.path.exists(name) or glob.has_magic(name))
-    if path or (kind == "files" and "validation" not in given):
+    if "validation" not in given if kind == "files" else own.origin is None:  # files of text have no splits
         return None
     try:
         return _corpus(one, "validation", config)

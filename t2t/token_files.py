@@ -84,6 +84,9 @@ def tokenised(
             counts = _known(path, dtype)
             if not counts.whole:
                 _write(corpus, tokens, between, path, counts, dtype, tick)
+                if corpus.digest() != text:
+                    path.with_name(NOTE).unlink()
+                    raise DataError("has changed while it was read", where=corpus.name, fix="Run it again.", code="D19")
     except OSError as error:
         raise runs.disk_error(error, path.parent) from None
     if not counts.tokens:

@@ -168,8 +168,8 @@ def train(
             runs.remove_empty(folder)
             raise
         if run.main:
-            runs.write_config(folder, run.config)
             _write_environment(run, given=given is not None)
+            runs.write_config(folder, run.config)  # last: what has it is a run
         return _train(run)
 
 

@@ -326,6 +326,15 @@ def test_an_unexpected_fault_says_so_in_one_line(t2t: Run, monkeypatch: pytest.M
         cli.main()
 
 
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
+    t2t: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert t2t("--version").code == 0 and os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert t2t("--version").code == 0 and os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_memory_that_ran_out(t2t: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def greedy() -> None:
         raise MemoryError

@@ -151,6 +151,8 @@ def test_an_encoder_s_objective_takes_the_corpus_as_its_rows(t2t: Run) -> None:
     assert _of_encoder({"objective": "mlm", "corpus": ["some/set"], "column": "body"}) == {
         "task": ["pretraining/mlm:some/set:body"]
     }
+    held = {"objective": "mlm", "corpus": ["my.jsonl"], "validation": "held.jsonl"}
+    assert _of_encoder(held)["source"] == "train=my.jsonl,validation=held.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,10 @@ def test_an_encoder_s_objective_takes_the_corpus_as_its_rows(t2t: Run) -> None:
         (("--corpus", "none.txt"), 2, "none.txt"),
         (("--corpus", "book.txt", "--objective", "span_coruption"), 2, 'Did you mean "span_corruption"'),
         (("--corpus", "book.txt", "--objective", "mlm", "--mix", "glue"), 2, "one corpus alone"),
+        (("--corpus", ".", "--objective", "mlm"), 2, "rows of one file"),
+        (("--corpus", "*.txt", "--objective", "mlm"), 2, "rows of one file"),
+        (("--corpus", "a/set", "--objective", "mlm", "--validation", "book.txt"), 2, "its own split validation"),
+        (("--corpus", "book.txt", "--objective", "mlm", "--noise-density", "0.3"), 2, "no noise_density"),
         (("--corpus", "book.txt", "--objective", "lm", "--mean-span", "4"), 2, "span"),
         (("--corpus", "book.txt", "--noise-density", "1.5"), 2, "density"),
         (("--corpus", "book.txt", "--max-input", "9000"), 3, "book.txt: the corpus has"),

@@ -13,7 +13,7 @@ import pytest
 from t2t import cli
 from t2t.compare import Comparison, compare, difference_rows, run_rows, score_blocks, seed_rows, text_rows
 from t2t.config import Config
-from t2t.errors import UsageError
+from t2t.errors import DiskError, UsageError
 from t2t.predict import write_predictions
 from t2t.runs import write_config
 from t2t.significance import mcnemar
@@ -165,7 +165,7 @@ def test_other_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no task of split validation in common"):
         compare([one, one, write(tmp_path / "d", other)])
     (one / "report.json").write_text("{")
-    with pytest.raises(UsageError, match="not readable as JSON"):
+    with pytest.raises(DiskError, match="not readable as JSON"):
         compare([one, one])
 
 

@@ -160,6 +160,12 @@ def test_what_to_train_on_and_for_how_long_is_said_once(settings: dict[str, Any]
         Config(**settings).check_trainable()
 
 
+def test_patience_without_evaluations_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"patience.*--eval-every"):
+        Config(mix="glue", steps=9, patience=2).check_trainable()
+    assert Config(mix="glue", steps=9, patience=2, eval_every=3).check_trainable().patience == 2
+
+
 def test_a_config_that_can_be_trained_passes() -> None:
     assert Config(mix="glue", minutes=1.0).check_trainable().mix == "glue"
     assert Config(task=("glue/rte",), epochs=1).check_trainable().epochs == 1

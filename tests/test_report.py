@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from t2t import report
-from t2t.errors import DataError, UsageError
+from t2t.errors import DataError, DiskError, UsageError
 from t2t.predict import read_predictions, write_predictions
 from t2t.types import Prediction
 
@@ -86,7 +86,7 @@ def test_where_ways_of_answering_differ_is_a_table(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text('{"rows": [')
-    with pytest.raises(UsageError, match="report.json: not readable as JSON"):
+    with pytest.raises(DiskError, match="report.json: not readable as JSON"):
         report.render(tmp_path)
     path = tmp_path / "a.predictions.jsonl"
     path.write_text('\n{"uid": "a/b:validation:0", "inp\n')

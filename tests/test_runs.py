@@ -31,6 +31,29 @@ def test_a_new_run_takes_the_first_free_number(tmp_path: Path, monkeypatch: pyte
     assert names == ["runs/glue-rte-1", "runs/glue-rte-2", "runs/glue-rte-3"]
 
 
+def test_two_runs_that_begin_at_once_get_a_folder_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    new_folder(None, "a")
+    monkeypatch.setattr(Path, "exists", lambda self, **how: False)  # the other made its folder after this one looked
+    assert new_folder(None, "a") == Path("runs/a-2")
+
+
+def test_where_no_folder_of_runs_can_be_made_is_a_fault_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").symlink_to("nowhere")
+    with pytest.raises(DiskError, match="runs"):
+        new_folder(None, "a")
+
+
+def test_a_damaged_json_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "env.json").write_text('{"t2t": ')
+    with pytest.raises(DiskError, match="env.json: not readable as JSON"):
+        runs.read_json(tmp_path / "env.json")
+    assert runs.read_json(tmp_path / "none.json") == {}
+
+
 @pytest.mark.parametrize(
     ("name", "folder"),
     [

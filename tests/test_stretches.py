@@ -172,3 +172,12 @@ def test_the_vocabulary_knows_sentinels_in_order_and_no_control_token_as_a_word(
     assert vocabulary.sentinels.tolist() == list(range(8099, 7999, -1))
     assert not set(vocabulary.words.tolist()) & set(tokens.tokenizer.all_special_ids)
     assert np.isin(np.arange(300, 400), vocabulary.words).all()
+
+
+def test_a_corpus_below_the_home_folder_is_never_its_own_validation(
+    tmp_path: Path, tokens: Tokens, book: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    both = found(tokens, [f"~/{Path(book).name}"])
+    train, held = only(both.train), only(both.held)
+    assert not {eg.uid for eg in train} & {eg.uid for eg in held}

@@ -116,3 +116,21 @@ def test_one_that_was_killed_goes_on(
 def test_no_text_is_an_error(tmp_path: Path, tokens: Tokens) -> None:
     with pytest.raises(DataError, match="no text"):
         tokenised(corpus(write(tmp_path / "a.jsonl", [" ", "\n"])), tokens)
+
+
+def test_a_text_that_changes_while_it_is_read_is_an_error_and_not_kept(
+    tmp_path: Path, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, bare = write(tmp_path / "a.jsonl", TEXTS), Tokens.bare
+
+    def changing(self: Tokens, texts: list[str]) -> list[np.ndarray]:
+        write(tmp_path / "a.jsonl", ["Another text."])
+        return bare(self, texts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tokens, "bare", changing)
+        with pytest.raises(DataError, match=r"changed while it was read.*Run it again") as caught:
+            tokenised(corpus(name), tokens)
+    assert caught.value.code == "D19"
+    write(tmp_path / "a.jsonl", TEXTS)  # the text that the file would have passed for
+    assert tokenised(corpus(name), tokens).counts.documents == len(TEXTS)

@@ -405,6 +405,18 @@ def test_a_run_without_checkpoints_starts_anew(toys: Path, tiny: Path, tmp_path:
     assert steps(tmp_path / "a") == steps(tmp_path / "b")
 
 
+def test_what_has_a_run_yaml_has_an_env_json(
+    toys: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*args: Any) -> None:
+        raise Crash
+
+    monkeypatch.setattr(runs, "write_config", killed)
+    with pytest.raises(Crash):
+        train(config(tmp_path / "a", model=str(tiny), steps=1))
+    assert (tmp_path / "a" / "env.json").is_file() and not (tmp_path / "a" / "run.yaml").exists()
+
+
 def test_a_damaged_newest_checkpoint_is_left_out_with_a_note_and_made_anew(
     broken: Path, tiny: Path, tmp_path: Path
 ) -> None:
