@@ -73,12 +73,14 @@ sbom: $(READY) $(TOOLS)/.ready  ## list what is installed as runs/sbom.json (Cyc
 audit: $(TOOLS)/.ready  ## look the locked versions up among known advisories (needs the network)
 	$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
 
-# PyPI has no build of torch for CPUs alone under Linux: the sum of the one that the tests ran with stands beside PyPI's.
-CPU_TORCH := 6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+# PyPI has no build of torch for CPUs alone under Linux: the sum is that of the one that the tests ran with.
+CPU_TORCH := --hash=sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
 hashes: $(TOOLS)/.ready  ## write requirements.hashes: requirements.lock with the sums of its files (needs the network)
+	rm -f requirements.hashes  # its sums would be kept
 	$(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-deps --no-header --no-annotate \
 	  --index-url https://pypi.org/simple --python-version 3.11 requirements.lock -o requirements.hashes
-	sed -i 's/^torch==.*/&\n    --hash=sha256:$(CPU_TORCH) \\/' requirements.hashes
+	sed -i -E 's/^(torch==[^ ]+).*/\1+cpu ; platform_system == "Linux" $(CPU_TORCH)\n\1 ; platform_system != "Linux" \\/' \
+	  requirements.hashes
 
 clean:   ## remove the environments, caches, runs and the site
 	rm -rf $(VENV) $(TOOLS) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

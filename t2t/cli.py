@@ -479,8 +479,9 @@ complete_values(cli)
 def main() -> None:
     """Run the command line and exit with the code of what happened."""
     debug, stdout = "--debug" in sys.argv, sys.stdout
-    # Threads sleep while they wait: one that spins can keep the one it waits for off a busy CPU (docs/fast.md).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads soon sleep while they wait: one that spins keeps the one it waits for off a busy CPU (docs/fast.md).
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     if not debug:
         warnings.filterwarnings("ignore")
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
