@@ -102,8 +102,8 @@ def answerable(model: Model, found: Sets, config: Config) -> Sets:
 def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Path:
     """Score a run or a model; write predictions and report.json. Return the folder the report is in.
 
-    A run scored in full has them in ``RUN/eval/SPLIT``; else they are in ``settings["out"]`` or a new
-    ``runs/eval-MODEL-N``, so that a sample of rows never takes the place of all.
+    A run scored on all rows of its own source has them in ``RUN/eval/SPLIT``; else they are in ``settings["out"]`` or a
+    new ``runs/eval-MODEL-N``, so that neither a sample of rows nor other rows take the place of these.
     """
     config = settings_of(model, settings)
     if bool(config.mix) == bool(config.task):
@@ -158,7 +158,8 @@ def _other_prompts(model: str, used: Sequence[tuple[str, Prompt]]) -> list[str]:
 
 def _folders(model: str, out: str | None, config: Config) -> tuple[Path, Path]:
     """Return the folders of ``eval/SPLIT/*.predictions.jsonl`` and of the report."""
-    if (Path(model) / "run.yaml").is_file() and not out and config.eval_limit is None:
+    run = (Path(model) / "run.yaml").is_file() and not out
+    if run and config.eval_limit is None and config.source == runs.read_config(Path(model)).source:
         return Path(model), Path(model) / "eval" / config.split
     folder = runs.new_folder(out, f"eval-{Path(model).name}")
     return folder, folder

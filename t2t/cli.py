@@ -106,7 +106,8 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--source", metavar="WHERE", help="As for train (default: the run's own, or auto).")
 @click.option(
     "--out",
-    help="Folder for predictions and report (default: RUN/eval/SPLIT; with --limit, --corpus or a MODEL runs/eval-N).",
+    help="Folder for predictions and report (default: RUN/eval/SPLIT; with --limit, another --source, --corpus or a "
+    "MODEL runs/eval-N).",
 )
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Any setting by name, such as max_target.")
 @JSON

@@ -211,7 +211,12 @@ def prompt_render(task_: str, as_json: bool, **options: Any) -> None:
 
     found, model = task(task_), options["model"]
     choice = choose(checkpoint(model), found) if model else None
-    wanted = prompts(found, options["name"])[0] if options["name"] or not choice else choice.prompt
+    named = prompts(found, options["name"]) if options["name"] or not choice else [choice.prompt]
+    if len(named) > 1:
+        raise UsageError(
+            "--prompt: a row is rendered under one prompt", fix=f"One of {', '.join(p.name for p in named)}."
+        )
+    (wanted,) = named
     eg = _rendered(found, wanted, options)
     data = {"uid": eg.uid, "task": found.name, "prompt": wanted.name, "hash": wanted.hash, "input": eg.input}
     data |= {"target": eg.target, "choices": list(eg.choices)}

@@ -77,6 +77,10 @@ def chosen_mix(config: Config) -> Mix:
     chosen = mixtures.mix(config.mix) if config.mix else mixtures.of_tasks(config.task)
     if config.corpus:
         rates = dict(map(_rated, config.corpus))
+        if len(rates) < len(config.corpus):
+            raise UsageError(
+                "a corpus is named twice", where="corpus", fix="Name each once, with one rate.", code="C05"
+            )
         others = dict.fromkeys([config.mix] if config.mix else config.task, 1.0)
         explicit = any(rate is not None for rate in rates.values())
         chosen = Mix(
@@ -131,21 +135,24 @@ def examples(
     seed: int = 0,
     shots: int = 0,
     shots_by: str = "random",
+    pool: int | None = None,
     preferred: Sequence[str] = (),
 ) -> Examples:
     """Return the examples of one split; with ``limit`` a seeded sample of that many rows, in their order.
 
     ``prompt_name`` names one prompt, several (``t5,plain``) or ``all``: each row under each of them; ``sample:`` before
     it draws one a row; without it the first of ``preferred`` is taken, or the task's own. ``shots`` training rows
-    stand before each input. Raise ``SplitMissing`` if the data set has no such split, other ``DataError``s for
-    rows that are not as stated.
+    stand before each input; with ``pool`` they are of the sample of that many that is trained on. Raise
+    ``SplitMissing`` if the data set has no such split, other ``DataError``s for rows that are not as stated.
     """
     sampled = (prompt_name or "").startswith(SAMPLE)
     chosen = prompts(task_, (prompt_name or "").removeprefix(SAMPLE) or None, preferred)
     rows = open_rows(task_, split, source)
     for prompt in chosen:
         _check_classes(task_, rows, prompt)
-    demos = examples(task_, "train", source, prompt_name=prompt_name, preferred=preferred) if shots else None
+    demos = None
+    if shots:
+        demos = examples(task_, "train", source, prompt_name=prompt_name, limit=pool, seed=seed, preferred=preferred)
     egs = Examples(task_, rows, split=split, prompts=chosen, sample=seed if sampled else None, labelled=labelled,
                    demos=demos, shots=shots, shots_by=shots_by, seed=seed)  # fmt: skip
     return egs if limit is None else egs.limited(limit, seed)
@@ -182,7 +189,7 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
             continue
         sets.train[name] = examples(
             one, "train", own, prompt_name=config.prompt, limit=config.train_limit, seed=config.seed,
-            shots=config.shots, shots_by=config.shots_by, preferred=preferred,
+            shots=config.shots, shots_by=config.shots_by, pool=config.train_limit, preferred=preferred,
         )  # fmt: skip
     for name in sets.mix.scored:
         if (named.get(name) or task(name)).objective in OBJECTIVES:
@@ -194,7 +201,7 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
         try:
             found = examples(
                 task(name), config.split, own, prompt_name=config.prompt, limit=config.eval_limit, seed=config.seed,
-                shots=config.shots, shots_by=config.shots_by, preferred=preferred,
+                shots=config.shots, shots_by=config.shots_by, pool=config.train_limit, preferred=preferred,
             )  # fmt: skip
             if found.task.objective:
                 sets.held[name] = found

@@ -80,6 +80,8 @@ def test_a_prompt_is_shown_and_rendered(t2t: Run) -> None:
     assert shown.out == "input   wnli sentence1: A. sentence2: B.\ntarget  not_entailment\n"
     eg = json.loads(t2t("prompt", "render", "glue/rte", "--source", "sample", "--row", "2", "--json").out)
     assert eg["uid"] == "glue/rte:validation:2" and eg["input"].startswith("rte sentence1: ")
+    done = t2t("prompt", "render", "glue/rte", "--source", "sample", "--prompt", "all")
+    assert done.code == 2 and "a row is rendered under one prompt" in done.err
 
 
 def test_a_run_has_every_file_of_the_contract(run: Path) -> None:
@@ -132,6 +134,11 @@ def test_eval_predict_report_and_compare_of_a_run(t2t: Run, run: Path, monkeypat
     done = t2t("eval", "one", "--task", "toy/vowel,toy/copy", "--by", "constrained", "--beams", "2", "--json")
     assert [row["by"] for row in json.loads(done.out)["rows"]] == ["constrained", "write"]
     assert "|beams:2|by:constrained|" in json.loads(done.out)["signature"]
+    kept = (run / "eval/validation/toy-vowel.rank.predictions.jsonl").read_text()
+    Path("others.jsonl").write_text('{"text": "a b", "label": 1}\n')
+    done = t2t("eval", "one", "--task", "toy/vowel", "--by", "rank", "--source", "validation=others.jsonl", "--json")
+    assert json.loads(done.out)["rows"][0]["n"] == 1, done.err
+    assert (run / "eval/validation/toy-vowel.rank.predictions.jsonl").read_text() == kept, "other rows took their place"
     Path("lines.txt").write_text("copy: a b\nanything\n")
     assert t2t("predict", "one", "--input", "lines.txt", "--out", "answers.jsonl").code == 0
     assert len(Path("answers.jsonl").read_text().splitlines()) == 2

@@ -64,6 +64,21 @@ def test_a_limit_takes_a_seeded_sample_and_keeps_the_rows_numbers() -> None:
     assert numbers == sorted(numbers) and len(set(numbers)) == 5
 
 
+def test_shots_are_of_the_rows_that_are_trained_on() -> None:
+    config = Config(task=("glue/rte",), source="sample", steps=1, shots=2, train_limit=6, seed=3)
+    found = sets.load(config)
+    trained = {eg.uid for eg in found.train["glue/rte"]}
+    for egs in (found.train["glue/rte"], found.score["glue/rte"]):
+        assert egs.demos is not None and {eg.uid for eg in egs.demos} == trained and len(trained) == 6
+    whole = sets.load(replace(config, train_limit=None)).score["glue/rte"]
+    assert whole.demos is not None and len(whole.demos) > 6
+
+
+def test_a_corpus_is_named_once() -> None:
+    with pytest.raises(UsageError, match="a corpus is named twice"):
+        sets.chosen_mix(Config(corpus=("a.txt=0.5", "a.txt=0.9")))
+
+
 def test_classes_in_another_order_than_the_choices_are_refused(tmp_path: Path) -> None:
     table = pa.table({"sentence": ["A."], "label": [0]})
     features = {"label": {"names": ["positive", "negative"], "_type": "ClassLabel"}}

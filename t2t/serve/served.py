@@ -106,6 +106,9 @@ class Served:
         _check_count("texts", len(texts))
         if by not in ("write", "tokens"):
             raise UsageError("texts without a task are written", where="by", fix="Leave it out.")
+        if by == "write" and not self.model.generates:
+            raise UsageError(f"the family {self.place.family} answers the rows of a task, not texts as they are",
+                             where="texts", fix="Give rows, and their task.")  # fmt: skip
         for i, text in enumerate(texts):
             if any("\ud800" <= c <= "\udfff" for c in text):
                 raise UsageError("holds half of a surrogate pair, which is no character", where=f"texts[{i}]")
