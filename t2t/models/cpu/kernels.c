@@ -306,7 +306,7 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
    q, k, v have a row a position, of q_step and kv_step elements, in which h heads of d stand side by side; out is
    (M, h d). Row r of the batch has queries q_from[r] .. q_from[r + 1] and keys k_from[r] .. k_from[r + 1]. bias is
    (h, 2 far - 1), or NULL: the one of query i and key j is at far - 1 + j - i. `sums` (h, M) keeps each query's
-   log-sum-exp, from which the backward pass makes the weights again: nothing quadratic is stored. */
+   log-sum-exp (unless NULL), from which the backward pass makes the weights again: nothing quadratic is stored. */
 #define ATTENTION(T, LOAD, STORE, NAME)                                                                                \
     void attend_##NAME(const T *q, const T *k, const T *v, T *out, float *sums, const float *bias,                     \
                        const int64_t *q_from, const int64_t *k_from, int64_t R, int64_t h, int64_t d, int64_t q_step,  \
@@ -339,7 +339,7 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
                         for (int64_t j = 0; j < seen; j++)                                                             \
                             row[j] *= kept(place + (uint32_t)j, (uint32_t)seed, (uint32_t)drop, scale);                \
                     for (int64_t j = seen; j < K; j++) row[j] = 0.0f;                                                  \
-                    sums[head * M + first + at] = top + logf(sum);                                                     \
+                    if (sums) sums[head * M + first + at] = top + logf(sum);                                           \
                 }                                                                                                      \
                 product(os, dp, p, Kp, 1, vs, dp, n, dp, K, 0);                                                        \
                 for (int64_t i = 0; i < n; i++)                                                                        \

@@ -215,8 +215,10 @@ class _Attention(torch.autograd.Function):
         x, kv_NJ = x.contiguous(), None if kv_NJ is None else kv_NJ.contiguous()
         inner = x.shape[1] // (3 if kv_NJ is None else 1)
         bias_hW = None if bias_hW is None else bias_hW.float().contiguous()
-        out_MI = x.new_zeros(len(x), inner)
-        sums_hM = torch.empty(heads, int(queries.starts[-1]))
+        end = int(queries.starts[-1])
+        out_MI = x.new_empty(len(x), inner)
+        out_MI[end:] = 0
+        sums_hM = torch.empty(heads, end) if any(ctx.needs_input_grad) else None
         ctx.about = queries, keys, heads, inner, causal, drop
         parts, steps = _split(x, kv_NJ)
         call("attend", x.dtype, *parts, out_MI, sums_hM, bias_hW, *_sizes(ctx.about, steps), int(causal), *drop.how)

@@ -200,28 +200,47 @@ static inline __mmask16 kept_lanes(const Plan *plan, uint32_t place) {
     return _mm512_cmpge_epu32_mask(x, _mm512_set1_epi32((int)plan->drop));
 }
 
-/* p = dropout(exp(x + bias - top)) but for its factor, 0 beyond the last key seen; returns the sum before dropout. */
-static float weigh(bf16 *p, float *x, int64_t wide, const Plan *plan, Query of, float *top) {
-    __m512 tops = _mm512_set1_ps(-INFINITY), sums = _mm512_setzero_ps();
-    for (int64_t j = 0; j < of.seen; j += LANES) {
-        __mmask16 in = (__mmask16)lanes(of.seen - j);
-        __m512 a = _mm512_loadu_ps(x + j);
-        if (of.add) a += _mm512_maskz_loadu_ps(in, of.add + j);
-        _mm512_storeu_ps(x + j, a);
-        tops = _mm512_mask_max_ps(tops, in, tops, a);
-    }
-    *top = _mm512_reduce_max_ps(tops);
-    __m512 less = _mm512_set1_ps(*top * LOG2E);
-    for (int64_t j = 0; j < wide; j += LANES) {
-        __m512 y = _mm512_setzero_ps();
-        if (j < of.seen) {
-            y = exp_lanes((__mmask16)lanes(of.seen - j), _mm512_loadu_ps(x + j), less);
-            sums += y;
-            if (plan->drop) y = _mm512_maskz_mov_ps(kept_lanes(plan, of.place + (uint32_t)j), y);
+/* Of n <= SCORED queries from `at` on, whose scores x are rows of `step`: p = dropout(exp(x + bias - top)) but for its
+   factor, by rows of `wide`, 0 beyond the last key seen. Gives their tops, and the sums of the weights before dropout:
+   of all queries at once, by turning the 16 lanes of each. */
+static void weigh(bf16 *p, int64_t Kp, float *x, int64_t step, int64_t wide, const Plan *plan, Row row, int64_t at,
+                  int64_t n, __m512 *tops, __m512 *sums) {
+    float lanes_of[16 * 16] __attribute__((aligned(64))), top[16] __attribute__((aligned(64)));
+    memset(lanes_of + 16 * n, 0, (size_t)(16 - n) * 64);
+    for (int64_t i = 0; i < n; i++) {
+        Query of = query(plan, row, at + i);
+        __m512 most = _mm512_set1_ps(-INFINITY);
+        for (int64_t j = 0; j < of.seen; j += LANES) {
+            __mmask16 in = (__mmask16)lanes(of.seen - j);
+            __m512 a = _mm512_loadu_ps(x + i * step + j);
+            if (of.add) a += _mm512_maskz_loadu_ps(in, of.add + j);
+            _mm512_storeu_ps(x + i * step + j, a);
+            most = _mm512_mask_max_ps(most, in, most, a);
         }
-        _mm256_storeu_si256((__m256i *)(p + j), (__m256i)_mm512_cvtneps_pbh(y));
+        _mm512_store_ps(lanes_of + 16 * i, most);
     }
-    return _mm512_reduce_add_ps(sums);
+    turn_tile(lanes_of, 16, lanes_of, 16);
+    __m512 highest = _mm512_load_ps(lanes_of);
+    for (int i = 1; i < 16; i++) highest = _mm512_max_ps(highest, _mm512_load_ps(lanes_of + 16 * i));
+    _mm512_store_ps(top, highest);
+    for (int64_t i = 0; i < n; i++) {
+        Query of = query(plan, row, at + i);
+        __m512 less = _mm512_set1_ps(top[i] * LOG2E), sum = _mm512_setzero_ps();
+        for (int64_t j = 0; j < wide; j += LANES) {
+            __m512 y = _mm512_setzero_ps();
+            if (j < of.seen) {
+                y = exp_lanes((__mmask16)lanes(of.seen - j), _mm512_loadu_ps(x + i * step + j), less);
+                sum += y;
+                if (plan->drop) y = _mm512_maskz_mov_ps(kept_lanes(plan, of.place + (uint32_t)j), y);
+            }
+            _mm256_storeu_si256((__m256i *)(p + i * Kp + j), (__m256i)_mm512_cvtneps_pbh(y));
+        }
+        _mm512_store_ps(lanes_of + 16 * i, sum);
+    }
+    turn_tile(lanes_of, 16, lanes_of, 16);
+    __m512 all = _mm512_load_ps(lanes_of);
+    for (int i = 1; i < 16; i++) all += _mm512_load_ps(lanes_of + 16 * i);
+    *tops = highest, *sums = all;
 }
 
 /* Two rows of floats as bf16: by rows (unless NULL), and as one row of pairs. */
@@ -334,19 +353,27 @@ static void tiled_row(const Plan *plan, Row row, Row next, bf16 *out, float *sum
     take(rows, dp, Kp, row.v, plan->kv_step, row.K, d);
     pair(vs, rows, dp, Kp);
     out += row.first * out_step + row.head * d;
-    sums += row.head * plan->q_from[plan->R] + row.first;
+    if (sums) sums += row.head * plan->q_from[plan->R] + row.first;
     for (int64_t start = 0; start < row.Q; start += QUERIES) {
         int64_t n = row.Q - start < QUERIES ? row.Q - start : QUERIES, wide = width(plan, start + n, row.K);
         float inv[QUERIES];
         take(qs, dp, sides(n), row.q + start * plan->q_step, plan->q_step, n, d);
-        for (int64_t i = 0; i < n; i++) {
-            float *scores = x + i % SCORED * step;
-            if (i % SCORED == 0) tile_product(x, step, qs + i * dp, dp, kt, Kp, SCORED, wide, dp, 0);
-            soon(plan, next, start + i);
-            soon_written(out, out_step, start + i, row.Q, d);
-            float top, sum = weigh(p + i * Kp, scores, wide, plan, query(plan, row, start + i), &top);
-            sums[start + i] = top + logf(sum);
-            inv[i] = (plan->drop ? plan->scale : 1.0f) / sum;
+        for (int64_t i = 0; i < n; i += SCORED) {
+            int64_t m = n - i < SCORED ? n - i : SCORED;
+            __m512 tops, totals;
+            tile_product(x, step, qs + i * dp, dp, kt, Kp, SCORED, wide, dp, 0);
+            for (int64_t e = i; e < i + m; e++) {
+                soon(plan, next, start + e);
+                soon_written(out, out_step, start + e, row.Q, d);
+            }
+            weigh(p + i * Kp, Kp, x, step, wide, plan, row, start + i, m, &tops, &totals);
+            _mm512_storeu_ps(inv + i, _mm512_set1_ps(plan->drop ? plan->scale : 1.0f) / totals);
+            if (sums) {
+                float top[16], total[16];
+                _mm512_storeu_ps(top, tops);
+                _mm512_storeu_ps(total, totals);
+                for (int64_t e = 0; e < m; e++) sums[start + i + e] = top[e] + logf(total[e]);
+            }
         }
         tile_product(os, dp, p, Kp, vs, dp, whole(n), dp, wide, 0);
         for (int64_t i = 0; i < n; i++) put(out + (start + i) * out_step, os + i * dp, d, inv[i]);
