@@ -101,7 +101,7 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--limit",
     type=int,
-    help="Score a seeded sample of this many rows a task; of a corpus so many stretches, evenly spaced (default: 256).",
+    help="Score a fixed sample of this many rows a task; of a corpus so many stretches, evenly spaced (default: 256).",
 )
 @click.option("--source", metavar="WHERE", help="As for train (default: the run's own, or auto).")
 @click.option(

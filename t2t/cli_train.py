@@ -284,7 +284,7 @@ def resume(obj: Any, run: str, given: tuple[str, ...]) -> None:
 @click.option("--precision", help="fp32 | bf16 | auto.")
 @click.option("--source", help="As for train.")
 @click.option("--split", help="What is scored.  [default: validation]")
-@click.option("--eval-limit", type=int, help="Score a seeded sample of this many rows.")
+@click.option("--eval-limit", type=int, help="Score a fixed sample of this many rows.")
 @click.option("--out", help="The run folder (default: runs/pet-TASK-N).")
 @click.option("--seed", type=int, help="Seed of the draws and of training.  [default: 42]")
 @click.pass_obj

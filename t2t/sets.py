@@ -200,9 +200,11 @@ def load(config: Config, *, training: bool = True, preferred: Sequence[str] = ()
             continue
         try:
             found = examples(
-                task(name), config.split, own, prompt_name=config.prompt, limit=config.eval_limit, seed=config.seed,
-                shots=config.shots, shots_by=config.shots_by, pool=config.train_limit, preferred=preferred,
+                task(name), config.split, own, prompt_name=config.prompt, seed=config.seed, shots=config.shots,
+                shots_by=config.shots_by, pool=config.train_limit, preferred=preferred,
             )  # fmt: skip
+            if config.eval_limit is not None:  # the same rows whatever the seed: runs are compared on them
+                found = found.limited(config.eval_limit, 0)
             if found.task.objective:
                 sets.held[name] = found
                 sets.notes.append(f"{name} has no answers to score: its objective is {found.task.objective}")

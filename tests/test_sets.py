@@ -64,6 +64,14 @@ def test_a_limit_takes_a_seeded_sample_and_keeps_the_rows_numbers() -> None:
     assert numbers == sorted(numbers) and len(set(numbers)) == 5
 
 
+def test_the_rows_scored_are_the_same_under_every_seed() -> None:
+    config = Config(task=("glue/rte",), source="sample", steps=1, eval_limit=5, train_limit=5)
+    one, two = (sets.load(replace(config, seed=seed)) for seed in (1, 2))
+    assert [eg.uid for eg in one.score["glue/rte"]] == [eg.uid for eg in two.score["glue/rte"]]
+    assert len(one.score["glue/rte"]) == 5
+    assert [eg.uid for eg in one.train["glue/rte"]] != [eg.uid for eg in two.train["glue/rte"]]
+
+
 def test_shots_are_of_the_rows_that_are_trained_on() -> None:
     config = Config(task=("glue/rte",), source="sample", steps=1, shots=2, train_limit=6, seed=3)
     found = sets.load(config)
