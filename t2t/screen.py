@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Screen", "show", "show_json"]
 
 SECONDS_BETWEEN_LINES = 10.0  # of progress, where there is no terminal
+EVALUATIONS = 5  # the last ones, whose scores stand below the bar
 
 
 class Screen:
@@ -35,6 +36,7 @@ class Screen:
         self.console = Console(stderr=True, quiet=quiet, soft_wrap=True)
         self._progress: Progress | None = None
         self._bar: Any = None
+        self._scores: list[tuple[int, dict[str, float]]] = []
         self._said = -SECONDS_BETWEEN_LINES
         self.more: Callable[[Run, dict[str, Any]], str] | None = None  # what else to say of a step
 
@@ -55,6 +57,13 @@ class Screen:
             left = state.seconds * (1 / run.progress - 1) if run.progress else 0.0
             said = f"{100 * min(run.progress, 1.0):5.1f} % · {line} · {_time(left)} left"
             self.console.print(said, highlight=False)
+
+    def scored(self, run: Run, values: dict[str, float]) -> None:
+        """Show the scores of the last evaluations below the bar; without a terminal print those of this one."""
+        self._scores = [*self._scores, (run.state.step, values)][-EVALUATIONS:]
+        if not self.console.is_terminal:
+            said = ", ".join(f"{name} {value:.2f}" for name, value in values.items())
+            self.console.print(visible(f"step {run.state.step}: {said}", 2000), markup=False, highlight=False)
 
     @contextlib.contextmanager
     def training(self, run: Run) -> Iterator[None]:
@@ -87,9 +96,28 @@ class Screen:
             TextColumn("{task.fields[what]}"),
         )
         hidden = self.quiet or not self.console.is_terminal
-        with Progress(*columns, console=self.console, disable=hidden, transient=True) as progress:
+        with _Bars(*columns, console=self.console, disable=hidden, transient=True) as progress:
+            progress.scores = lambda: self._scores
             self._progress = progress
             yield progress
+
+
+class _Bars(Progress):
+    """Bars with a table of scores below them: a row a task and metric, a column an evaluation, the newest last."""
+
+    scores: Callable[[], list[tuple[int, dict[str, float]]]] = staticmethod(list)
+
+    def get_renderables(self) -> Iterator[Any]:
+        yield from super().get_renderables()
+        if scores := self.scores():
+            table = Table(box=None, header_style="bold", pad_edge=False)
+            table.add_column("score")
+            for step, _ in scores:
+                table.add_column(f"step {step:,}", justify="right")
+            for name in scores[-1][1]:
+                values = [values.get(name) for _, values in scores]
+                table.add_row(escape(visible(name)), *("–" if one is None else f"{one:.2f}" for one in values))
+            yield table
 
 
 def _time(seconds: float) -> str:

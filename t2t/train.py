@@ -82,6 +82,9 @@ class Watch:
     def step(self, run: Run, values: dict[str, Any]) -> None:
         """A line of metrics.jsonl was written."""
 
+    def scored(self, run: Run, values: dict[str, float]) -> None:
+        """The validation sets were scored on the way: percent by task and metric."""
+
     @contextlib.contextmanager
     def task(self, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """Work of ``total`` parts (None: nobody knows) begins; yield what is called with the number of parts done."""
@@ -726,6 +729,7 @@ def _evaluate_and_note(run: Run, metrics: runs.Metrics | None) -> None:
         metrics.write(
             step=state.step, seconds=round(state.seconds, 3), average=mean.get("value"), scores=values, **more
         )
+        run.watch.scored(run, values)
         said = f"step {state.step}: average {mean.get('value', 0.0):.2f}"
         run.watch.notice(said + (" (best)" if _is_best(state) else ""))
     _save(run)
