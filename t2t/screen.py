@@ -9,6 +9,7 @@ import contextlib
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ __all__ = ["Screen", "show", "show_json"]
 
 SECONDS_BETWEEN_LINES = 10.0  # of progress, where there is no terminal
 EVALUATIONS = 5  # the last ones, whose scores stand below the bar
+Scores = tuple[int, dict[str, float]]  # of an evaluation: its step, and percent by task and metric
 
 
 class Screen:
@@ -36,7 +38,7 @@ class Screen:
         self.console = Console(stderr=True, quiet=quiet, soft_wrap=True)
         self._progress: Progress | None = None
         self._bar: Any = None
-        self._scores: list[tuple[int, dict[str, float]]] = []
+        self._scores: deque[Scores] = deque(maxlen=EVALUATIONS)
         self._said = -SECONDS_BETWEEN_LINES
         self.more: Callable[[Run, dict[str, Any]], str] | None = None  # what else to say of a step
 
@@ -60,7 +62,7 @@ class Screen:
 
     def scored(self, run: Run, values: dict[str, float]) -> None:
         """Show the scores of the last evaluations below the bar; without a terminal print those of this one."""
-        self._scores = [*self._scores, (run.state.step, values)][-EVALUATIONS:]
+        self._scores.append((run.state.step, values))
         if not self.console.is_terminal:
             said = ", ".join(f"{name} {value:.2f}" for name, value in values.items())
             self.console.print(visible(f"step {run.state.step}: {said}", 2000), markup=False, highlight=False)
@@ -68,6 +70,7 @@ class Screen:
     @contextlib.contextmanager
     def training(self, run: Run) -> Iterator[None]:
         """Show the bar of the loop."""
+        self._scores.clear()  # those of another run
         with self._bars() as progress:
             self._bar = progress.add_task("training", total=100, completed=round(100 * run.progress), what="", unit="%")
             yield
@@ -97,7 +100,7 @@ class Screen:
         )
         hidden = self.quiet or not self.console.is_terminal
         with _Bars(*columns, console=self.console, disable=hidden, transient=True) as progress:
-            progress.scores = lambda: self._scores
+            progress.scores = self._scores
             self._progress = progress
             yield progress
 
@@ -105,17 +108,17 @@ class Screen:
 class _Bars(Progress):
     """Bars with a table of scores below them: a row a task and metric, a column an evaluation, the newest last."""
 
-    scores: Callable[[], list[tuple[int, dict[str, float]]]] = staticmethod(list)
+    scores: Sequence[Scores] = ()
 
     def get_renderables(self) -> Iterator[Any]:
         yield from super().get_renderables()
-        if scores := self.scores():
+        if self.scores:
             table = Table(box=None, header_style="bold", pad_edge=False)
             table.add_column("score")
-            for step, _ in scores:
+            for step, _ in self.scores:
                 table.add_column(f"step {step:,}", justify="right")
-            for name in scores[-1][1]:
-                values = [values.get(name) for _, values in scores]
+            for name in self.scores[-1][1]:
+                values = [values.get(name) for _, values in self.scores]
                 table.add_row(escape(visible(name)), *("–" if one is None else f"{one:.2f}" for one in values))
             yield table
 
