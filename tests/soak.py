@@ -25,7 +25,7 @@ from pathlib import Path
 
 from scipy import stats
 
-from tests.load_serve import client
+from tests.load_serve import client, resident_mb
 
 Reading = dict[str, float]
 
@@ -33,12 +33,11 @@ Reading = dict[str, float]
 def reading(pid: int, began: float) -> Reading:
     """Return what a process holds now, and when that was in minutes."""
     process = Path(f"/proc/{pid}")
-    lines = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
     return {
         "minutes": (time.monotonic() - began) / 60,
-        "MB": int(lines["VmRSS"].split()[0]) / 1024,
+        "MB": resident_mb(pid),
         "files": len(list((process / "fd").iterdir())),
-        "threads": int(lines["Threads"]),
+        "threads": len(list((process / "task").iterdir())),
     }
 
 
