@@ -5,6 +5,10 @@
    Dropout is a counter-based hash of (seed, index): nothing is stored, the backward pass hashes again. An element is
    kept where its hash is at least `drop`, the share to drop times 2^32; what is kept is multiplied by `scale`. */
 
+#if defined(__AVX512F__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC target("prefer-vector-width=512") /* it prefers 256 bits where heavy use of 512 once lowered the clock */
+#endif
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -75,49 +79,69 @@ static inline float gelu_slope(float a) {
     return s + a * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * a * a);
 }
 
+/* Memory is read soon after: the processor foresees a stream only to the end of a page. */
+#define AHEAD 2048 /* bytes */
+static inline void soon_from(const void *from, size_t bytes) {
+    for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)from + AHEAD + at, 0, 2);
+}
+
 #define FOR_ROWS(n) _Pragma("omp parallel for schedule(static)") for (int64_t r = 0; r < (n); r++)
 
 #define OF_TYPE(T, LOAD, STORE, NAME)                                                                                  \
                                                                                                                        \
-    /* y = x / rms(x) * w by rows of d; keeps 1 / rms. */                                                              \
-    void norm_##NAME(const T *x, const float *w, T *y, float *inverse, int64_t n, int64_t d, float eps) {              \
+    /* x = base + dropout(x), or dropout(x) without base (NULL); y = x / rms(x) * w by rows of d. Keeps 1 / rms. */    \
+    void add_norm_##NAME(const T *base, T *x, const float *w, T *y, float *inverse, int64_t n, int64_t d, float eps,   \
+                         int64_t seed, int64_t drop, float scale) {                                                    \
         FOR_ROWS(n) {                                                                                                  \
-            const T *a = x + r * d;                                                                                    \
-            T *b = y + r * d;                                                                                          \
+            int64_t at = r * d;                                                                                        \
             float sum = 0.0f;                                                                                          \
-            _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < d; i++) sum += LOAD(a[i]) * LOAD(a[i]);     \
+            soon_from(x + at, d * sizeof(T));                                                                          \
+            if (base) soon_from(base + at, d * sizeof(T));                                                             \
+            if (base)                                                                                                  \
+                for (int64_t i = at; i < at + d; i++)                                                                  \
+                    x[i] = STORE(LOAD(base[i]) + LOAD(x[i]) * kept(i, seed, drop, scale));                             \
+            else                                                                                                       \
+                for (int64_t i = at; i < at + d; i++) x[i] = STORE(LOAD(x[i]) * kept(i, seed, drop, scale));           \
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t i = at; i < at + d; i++) sum +=                        \
+                LOAD(x[i]) * LOAD(x[i]);                                                                               \
             float inv = 1.0f / sqrtf(sum / (float)d + eps);                                                            \
             inverse[r] = inv;                                                                                          \
-            for (int64_t i = 0; i < d; i++) b[i] = STORE(LOAD(a[i]) * inv * w[i]);                                     \
+            for (int64_t i = 0; i < d; i++) y[at + i] = STORE(LOAD(x[at + i]) * inv * w[i]);                           \
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    /* dx, and dw summed over the rows of each of `parts` stretches (parts, d), so that the order is fixed. */         \
-    void norm_back_##NAME(const T *g, const T *x, const float *w, const float *inverse, T *dx, float *dw, int64_t n,   \
-                          int64_t d, int64_t parts) {                                                                  \
+    /* From the gradients g of that x and gy of its norm y: the gradient of base, in the place of x, and dx, what      \
+       dropout lets through of it; dw summed over the rows of each of `parts` stretches (parts, d), so that the order  \
+       is fixed. */                                                                                                    \
+    void add_norm_back_##NAME(const T *g, const T *gy, T *x, const float *w, const float *inverse, T *dx, float *dw,   \
+                              int64_t n, int64_t d, int64_t parts, int64_t seed, int64_t drop, float scale) {          \
         FOR_ROWS(parts) {                                                                                              \
             float *sums = dw + r * d;                                                                                  \
             memset(sums, 0, (size_t)d * sizeof(float));                                                                \
             for (int64_t row = r * n / parts; row < (r + 1) * n / parts; row++) {                                      \
-                const T *a = x + row * d, *b = g + row * d;                                                            \
-                T *c = dx + row * d;                                                                                   \
+                int64_t at = row * d;                                                                                  \
                 float inv = inverse[row], dot = 0.0f;                                                                  \
+                soon_from(x + at, d * sizeof(T));                                                                      \
+                soon_from(g + at, d * sizeof(T));                                                                      \
+                soon_from(gy + at, d * sizeof(T));                                                                     \
                 _Pragma("omp simd reduction(+ : dot)") for (int64_t i = 0; i < d; i++) dot +=                          \
-                    LOAD(b[i]) * w[i] * LOAD(a[i]);                                                                    \
+                    LOAD(gy[at + i]) * w[i] * LOAD(x[at + i]);                                                         \
                 float along = dot * inv * inv * inv / (float)d;                                                        \
                 for (int64_t i = 0; i < d; i++) {                                                                      \
-                    c[i] = STORE(LOAD(b[i]) * w[i] * inv - LOAD(a[i]) * along);                                        \
-                    sums[i] += LOAD(b[i]) * LOAD(a[i]) * inv;                                                          \
+                    float up = LOAD(gy[at + i]), a = LOAD(x[at + i]);                                                  \
+                    sums[i] += up * a * inv;                                                                           \
+                    x[at + i] = STORE(LOAD(g[at + i]) + up * w[i] * inv - a * along);                                  \
                 }                                                                                                      \
+                for (int64_t i = at; i < at + d; i++) dx[i] = STORE(LOAD(x[i]) * kept(i, seed, drop, scale));          \
             }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
-                                                                                                                       \
     /* y = h + dropout(x), n rows of d; without h (NULL) dropout(x) alone, which is its own backward pass too. */      \
-    void dropped_##NAME(const T *h, const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop,              \
+    void dropped_##NAME(const T *h, const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop,                \
                         float scale) {                                                                                 \
         FOR_ROWS(n) {                                                                                                  \
             int64_t at = r * d;                                                                                        \
+            soon_from(h ? h + at : x + at, d * sizeof(T));                                                             \
             if (h)                                                                                                     \
                 for (int64_t i = at; i < at + d; i++)                                                                  \
                     y[i] = STORE(LOAD(h[i]) + LOAD(x[i]) * kept(i, seed, drop, scale));                                \
@@ -126,26 +150,27 @@ static inline float gelu_slope(float a) {
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    void relu_##NAME(const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop, float scale) {              \
+    /* dropout(relu(x)) in the place of x. */                                                                          \
+    void relu_##NAME(T *x, int64_t n, int64_t d, int64_t seed, int64_t drop, float scale) {                            \
         FOR_ROWS(n) {                                                                                                  \
-            int64_t at = r * d;                                                                                        \
-            for (int64_t i = at; i < at + d; i++) {                                                                    \
+            soon_from(x + r * d, d * sizeof(T));                                                                       \
+            for (int64_t i = r * d; i < (r + 1) * d; i++) {                                                            \
                 float a = LOAD(x[i]);                                                                                  \
-                y[i] = STORE((a < 0.0f ? 0.0f : a) * kept(i, seed, drop, scale));                                      \
+                x[i] = STORE((a < 0.0f ? 0.0f : a) * kept(i, seed, drop, scale));                                      \
             }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    /* What came out above 0 was kept and let through. */                                                              \
-    void relu_back_##NAME(const T *g, const T *y, T *dx, int64_t n, int64_t d, float scale) {                          \
+    /* Its gradient in the place of what came out: what is above 0 was kept and let through. */                        \
+    void relu_back_##NAME(const T *g, T *y, int64_t n, int64_t d, float scale) {                                       \
         FOR_ROWS(n) {                                                                                                  \
-            int64_t at = r * d;                                                                                        \
-            for (int64_t i = at; i < at + d; i++) dx[i] = STORE(LOAD(y[i]) > 0.0f ? LOAD(g[i]) * scale : 0.0f);        \
+            soon_from(y + r * d, d * sizeof(T));                                                                       \
+            soon_from(g + r * d, d * sizeof(T));                                                                       \
+            for (int64_t i = r * d; i < (r + 1) * d; i++) y[i] = STORE(LOAD(y[i]) > 0.0f ? LOAD(g[i]) * scale : 0.0f); \
         }                                                                                                              \
     }                                                                                                                  \
-                                                                                                                       \
     /* y = dropout(gelu_new(a) * b), a and b the halves of x's rows of 2 d. */                                         \
-    void gated_##NAME(const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop, float scale) {             \
+    void gated_##NAME(const T *x, T *y, int64_t n, int64_t d, int64_t seed, int64_t drop, float scale) {               \
         FOR_ROWS(n) {                                                                                                  \
             const T *a = x + 2 * r * d, *b = a + d;                                                                    \
             for (int64_t i = 0; i < d; i++)                                                                            \
@@ -153,10 +178,11 @@ static inline float gelu_slope(float a) {
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
-    void gated_back_##NAME(const T *g, const T *x, T *dx, int64_t n, int64_t d, int64_t seed, int64_t drop,          \
+    void gated_back_##NAME(const T *g, const T *x, T *dx, int64_t n, int64_t d, int64_t seed, int64_t drop,            \
                            float scale) {                                                                              \
         FOR_ROWS(n) {                                                                                                  \
             const T *a = x + 2 * r * d, *b = a + d;                                                                    \
+            soon_from(a, 2 * d * sizeof(T));                                                                           \
             T *da = dx + 2 * r * d, *db = da + d;                                                                      \
             for (int64_t i = 0; i < d; i++) {                                                                          \
                 float u = LOAD(g[r * d + i]) * kept(r * d + i, seed, drop, scale);                                     \
@@ -166,6 +192,14 @@ static inline float gelu_slope(float a) {
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
+    /* table[ids[r]] += g[r], rows of d in their order: threads share the columns. */                                  \
+    void add_rows_##NAME(const T *g, const int64_t *ids, float *table, int64_t n, int64_t d) {                         \
+        _Pragma("omp parallel for schedule(static)") for (int64_t from = 0; from < d; from += 64) {                    \
+            int64_t to = from + 64 < d ? from + 64 : d;                                                                \
+            for (int64_t r = 0; r < n; r++)                                                                            \
+                for (int64_t i = from; i < to; i++) table[ids[r] * d + i] += LOAD(g[r * d + i]);                       \
+        }                                                                                                              \
+    }                                                                                                                  \
     /* Cross-entropy of n rows of v logits: log-sum-exp - (1 - smooth) x[target] - smooth mean(x), which is 0 where a  \
        target is below 0. Keeps the log-sum-exp. */                                                                    \
     void cross_entropy_##NAME(const T *x, const int64_t *target, float *nats, float *sums, int64_t n, int64_t v,       \
@@ -451,7 +485,7 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
     }                                                                                                                  \
                                                                                                                        \
     /* out = softmax(q k^T) v of a few queries an input, W each, over its keys from[r] .. from[r] + length[r], which   \
-       are read where they stand: to turn or copy them costs more than the products. */                               \
+       are read where they stand: to turn or copy them costs more than the products. */                                \
     void few_##NAME(const T *q, const T *k, const T *v, T *out, const int64_t *from, const int64_t *length, int64_t B, \
                     int64_t W, int64_t h, int64_t d, int64_t kv_step) {                                                \
         _Pragma("omp parallel for schedule(static)") for (int64_t r = 0; r < B; r++) {                                 \
@@ -465,7 +499,7 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
                 for (int64_t j = 0; j < K; j++) {                                                                      \
                     const T *key = k + first + j * kv_step;                                                            \
                     float dot = 0.0f;                                                                                  \
-                    _Pragma("omp simd reduction(+ : dot)") for (int64_t c = 0; c < d; c++) dot +=      \
+                    _Pragma("omp simd reduction(+ : dot)") for (int64_t c = 0; c < d; c++) dot +=                      \
                         qs[c] * LOAD(key[c]);                                                                          \
                     p[j] = dot;                                                                                        \
                     top = dot > top ? dot : top;                                                                       \

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch.nn.functional import embedding
 
 from t2t.models.cpu.kernels import call
 
 __all__ = [
-    "Drop", "Noise", "Spans", "add_dropped", "attend", "cross_entropy", "dropped", "gated", "norm", "rectified",
-    "self_attend",
+    "Drop", "Noise", "Spans", "add_dropped", "add_norm", "attend", "cross_entropy", "dropped", "gated", "looked_up",
+    "rectified", "self_attend",
 ]  # fmt: skip
 
 STRETCHES = 16  # in which gradients of weights are summed: fixed, so that the number of threads does not change a sum
@@ -56,29 +57,75 @@ class Noise:
         return Drop(self.share, self.seed) if self.share else Drop()
 
 
+# -- embedding -------------------------------------------------------------------------------------------------------
+
+
+def looked_up(
+    table_VD: torch.Tensor, ids: Sequence[torch.Tensor], dtype: torch.dtype
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Return the table in ``dtype``, and its rows (N, D) of each ``ids`` (N,), of which all have one gradient."""
+    table, *rows = _LookedUp.apply(table_VD, dtype, *ids)  # type: ignore[no-untyped-call]
+    return table, rows
+
+
+class _LookedUp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table_VD: torch.Tensor, dtype: torch.dtype, *ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        ctx.save_for_backward(*ids)
+        return table_VD.to(dtype), *(embedding(ids_N, table_VD).to(dtype) for ids_N in ids)
+
+    @staticmethod
+    def backward(ctx: Any, grad_VD: torch.Tensor, *grads: torch.Tensor) -> Any:  # type: ignore[override]
+        sum_VD = grad_VD.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+        for ids_N, grad_ND in zip(ctx.saved_tensors, grads, strict=True):
+            call("add_rows", grad_ND.dtype, grad_ND.contiguous(), ids_N, sum_VD, *grad_ND.shape)
+        return sum_VD, None, *[None] * len(grads)
+
+
 # -- norm ------------------------------------------------------------------------------------------------------------
 
 
-def norm(x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float) -> torch.Tensor:
-    """Return x / rms(x) * weight (Zhang and Sennrich 2019, equation 4), in the type of ``x``."""
-    return _Norm.apply(x_ND, weight_D, eps)  # type: ignore[no-untyped-call]
+def add_norm(
+    base_ND: torch.Tensor | None, x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float, drop: Drop
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return sum = base + dropout(x) and its norm, sum / rms(sum) * weight (Zhang and Sennrich 2019, equation 4).
+
+    The sum is written over ``x_ND``, which is contiguous, and its gradient over the sum: nothing else may need them, and
+    the backward pass runs once. Without ``base_ND`` the sum is dropout(x).
+    """
+    found: tuple[torch.Tensor, torch.Tensor] = _AddNorm.apply(base_ND, x_ND, weight_D, eps, drop)  # type: ignore[no-untyped-call]
+    return found
 
 
-class _Norm(torch.autograd.Function):
+class _AddNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float) -> torch.Tensor:
-        x_ND, w_D = x_ND.contiguous(), weight_D.float().contiguous()
-        y_ND, inverse_N = torch.empty_like(x_ND), torch.empty(len(x_ND))
-        call("norm", x_ND.dtype, x_ND, w_D, y_ND, inverse_N, *x_ND.shape, eps)
+    def forward(
+        ctx: Any, base_ND: torch.Tensor | None, x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float, drop: Drop
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        w_D, y_ND, inverse_N = weight_D.float().contiguous(), torch.empty_like(x_ND), torch.empty(len(x_ND))
+        base_ND = None if base_ND is None else base_ND.contiguous()
+        call("add_norm", x_ND.dtype, base_ND, x_ND, w_D, y_ND, inverse_N, *x_ND.shape, eps, *drop.how)
+        ctx.mark_dirty(x_ND)
         ctx.save_for_backward(x_ND, w_D, inverse_N)
-        return y_ND
+        ctx.drop = drop
+        return x_ND, y_ND
 
     @staticmethod
-    def backward(ctx: Any, grad_ND: torch.Tensor) -> Any:  # type: ignore[override]
-        x_ND, w_D, inverse_N = ctx.saved_tensors
-        dx_ND, dw_SD = torch.empty_like(x_ND), torch.empty(STRETCHES, len(w_D))
-        call("norm_back", x_ND.dtype, grad_ND.contiguous(), x_ND, w_D, inverse_N, dx_ND, dw_SD, *x_ND.shape, STRETCHES)
-        return dx_ND, dw_SD.sum(0), None
+    def backward(ctx: Any, grad_ND: torch.Tensor, grad_y_ND: torch.Tensor) -> Any:  # type: ignore[override]
+        sum_ND, w_D, inverse_N = ctx.saved_tensors
+        dx_ND, dw_SD = torch.empty_like(sum_ND), torch.empty(STRETCHES, len(w_D))
+        grads = grad_ND.contiguous(), grad_y_ND.contiguous()
+        call(
+            "add_norm_back", sum_ND.dtype, *grads, sum_ND, w_D, inverse_N, dx_ND, dw_SD, *sum_ND.shape, STRETCHES,
+            *ctx.drop.how,
+        )  # fmt: skip
+        _used(sum_ND)
+        return sum_ND if ctx.needs_input_grad[0] else None, dx_ND, dw_SD.sum(0), None, None
+
+
+def _used(x: torch.Tensor) -> None:
+    """Let PyTorch refuse a second pass over what is gone."""
+    torch.autograd.graph.increment_version(x)
 
 
 # -- dropout ---------------------------------------------------------------------------------------------------------
@@ -128,26 +175,28 @@ def _masked(x: torch.Tensor, drop: Drop, base: torch.Tensor | None = None) -> to
 
 
 def rectified(x_NF: torch.Tensor, drop: Drop) -> torch.Tensor:
-    """Return dropout(relu(x))."""
+    """Return dropout(relu(x)), written over ``x_NF``, which is contiguous, and its gradient over that in turn.
+
+    Nothing else may need them, but a product behind it, and the backward pass runs once.
+    """
     return _Rectified.apply(x_NF, drop)  # type: ignore[no-untyped-call]
 
 
 class _Rectified(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_NF: torch.Tensor, drop: Drop) -> torch.Tensor:
-        x_NF = x_NF.contiguous()
-        y_NF = torch.empty_like(x_NF)
-        call("relu", x_NF.dtype, x_NF, y_NF, *x_NF.shape, *drop.how)
+        call("relu", x_NF.dtype, x_NF, *x_NF.shape, *drop.how)
         ctx.scale = drop.how[-1]
-        ctx.save_for_backward(y_NF)
-        return y_NF
+        ctx.mark_dirty(x_NF)
+        ctx.save_for_backward(x_NF)
+        return x_NF
 
     @staticmethod
     def backward(ctx: Any, grad_NF: torch.Tensor) -> Any:  # type: ignore[override]
         (y_NF,) = ctx.saved_tensors
-        dx_NF = torch.empty_like(y_NF)
-        call("relu_back", y_NF.dtype, grad_NF.contiguous(), y_NF, dx_NF, *y_NF.shape, ctx.scale)
-        return dx_NF, None
+        call("relu_back", y_NF.dtype, grad_NF.contiguous(), y_NF, *y_NF.shape, ctx.scale)
+        _used(y_NF)
+        return y_NF, None
 
 
 def gated(x_NG: torch.Tensor, drop: Drop) -> torch.Tensor:
@@ -290,5 +339,5 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad_N: torch.Tensor) -> Any:  # type: ignore[override]
         x_NV, target_N, sums_N = ctx.saved_tensors
         call("cross_entropy_back", x_NV.dtype, grad_N.contiguous(), x_NV, target_N, sums_N, *x_NV.shape, ctx.smoothing)
-        torch.autograd.graph.increment_version(x_NV)  # so that PyTorch refuses a second pass over what is gone
+        _used(x_NV)
         return x_NV, None, None

@@ -20,12 +20,12 @@ from transformers.models.t5.modeling_t5 import T5Attention
 from t2t.models.cpu.ops import (
     Noise,
     Spans,
-    add_dropped,
+    add_norm,
     attend,
     cross_entropy,
     dropped,
     gated,
-    norm,
+    looked_up,
     rectified,
     self_attend,
 )
@@ -40,76 +40,92 @@ def flat_loss(
     """Return the cross-entropy in nats of a batch laid out flat, summed over real target positions."""
     sources, targets = (Spans.of(lengths) for lengths in tensors["lengths_2R"].tolist())
     noise = Noise.of(net.encoder.dropout.p, net.training)
-    table_VD = net.shared.weight
-    source_ND = embedding(tensors["source_N"], table_VD).to(dtype)
+    ids = tensors["source_N"], tensors["shifted_M"]
+    if net.lm_head.weight is net.shared.weight:
+        words_VD, (source_ND, target_MD) = looked_up(net.shared.weight, ids, dtype)
+    else:
+        source_ND, target_MD = (embedding(some, net.shared.weight).to(dtype) for some in ids)
+        words_VD = net.lm_head.weight.to(dtype)
     encoded_ND = _encode(net.encoder, source_ND, sources, noise)
-    target_MD = embedding(tensors["shifted_M"], table_VD).to(dtype)
     hidden_MD = _decode(net.decoder, target_MD, encoded_ND, targets, sources, noise)
-    logits_MV = linear(hidden_MD * scale(net.config), net.lm_head.weight.to(dtype))
+    logits_MV = linear(hidden_MD * scale(net.config), words_VD)
     return cross_entropy(logits_MV, tensors["target_M"], label_smoothing=label_smoothing).sum()
 
 
-def _encode(stack: Any, x_ND: torch.Tensor, spans: Spans, noise: Noise) -> torch.Tensor:
-    """Return what the encoder makes of embedded sources, (N, D)."""
-    x_ND, bias_hW = dropped(x_ND, noise.next()), None
+def _encode(stack: Any, add_ND: torch.Tensor, spans: Spans, noise: Noise) -> torch.Tensor:
+    """Return what the encoder makes of embedded sources, (N, D).
+
+    In a stack ``x_ND`` is the residual, and ``add_ND`` what is to be added to it, by the norm that comes next.
+    """
+    x_ND, bias_hW = None, None
     for block in stack.block:
         attention, feed = block.layer
         bias_hW = _bias(attention.SelfAttention, spans, bias_hW)
-        x_ND = _self_attention(attention, x_ND, spans, bias_hW, noise)
-        x_ND = _feed_forward(feed, x_ND, noise)
-    return dropped(_normed(stack.final_layer_norm, x_ND), noise.next())
+        x_ND, y_ND = _normed(attention.layer_norm, x_ND, add_ND, noise)
+        add_ND = _self_attention(attention.SelfAttention, y_ND, spans, bias_hW, noise)
+        x_ND, y_ND = _normed(feed.layer_norm, x_ND, add_ND, noise)
+        add_ND = _feed_forward(feed.DenseReluDense, y_ND, noise)
+    return _last(stack, x_ND, add_ND, noise)
 
 
 def _decode(
-    stack: Any, x_MD: torch.Tensor, encoded_ND: torch.Tensor, spans: Spans, sources: Spans, noise: Noise
+    stack: Any, add_MD: torch.Tensor, encoded_ND: torch.Tensor, spans: Spans, sources: Spans, noise: Noise
 ) -> torch.Tensor:
     """Return what the decoder makes of embedded, shifted targets, (M, D)."""
-    x_MD, bias_hW = dropped(x_MD, noise.next()), None
+    x_MD, bias_hW = None, None
     for block in stack.block:
         attention, cross, feed = block.layer
         bias_hW = _bias(attention.SelfAttention, spans, bias_hW)
-        x_MD = _self_attention(attention, x_MD, spans, bias_hW, noise)
-        x_MD = _cross_attention(cross, x_MD, encoded_ND, spans, sources, noise)
-        x_MD = _feed_forward(feed, x_MD, noise)
-    return dropped(_normed(stack.final_layer_norm, x_MD), noise.next())
+        x_MD, y_MD = _normed(attention.layer_norm, x_MD, add_MD, noise)
+        add_MD = _self_attention(attention.SelfAttention, y_MD, spans, bias_hW, noise)
+        x_MD, y_MD = _normed(cross.layer_norm, x_MD, add_MD, noise)
+        add_MD = _cross_attention(cross.EncDecAttention, y_MD, encoded_ND, spans, sources, noise)
+        x_MD, y_MD = _normed(feed.layer_norm, x_MD, add_MD, noise)
+        add_MD = _feed_forward(feed.DenseReluDense, y_MD, noise)
+    return _last(stack, x_MD, add_MD, noise)
+
+
+def _last(stack: Any, x_ND: torch.Tensor | None, add_ND: torch.Tensor, noise: Noise) -> torch.Tensor:
+    """Return what a stack gives, (N, D)."""
+    _, y_ND = _normed(stack.final_layer_norm, x_ND, add_ND, noise)
+    return dropped(y_ND, noise.next())
+
+
+def _normed(
+    layer: Any, x_ND: torch.Tensor | None, add_ND: torch.Tensor, noise: Noise
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the residual with what is to be added to it, dropout on that, and the norm of the sum."""
+    return add_norm(x_ND, add_ND, layer.weight, layer.variance_epsilon, noise.next())
 
 
 def _self_attention(
-    layer: Any, x_ND: torch.Tensor, spans: Spans, bias_hW: torch.Tensor | None, noise: Noise
+    own: Any, y_ND: torch.Tensor, spans: Spans, bias_hW: torch.Tensor | None, noise: Noise
 ) -> torch.Tensor:
-    own = layer.SelfAttention
-    qkv_NJ = _project(_normed(layer.layer_norm, x_ND), own.q, own.k, own.v)
+    qkv_NJ = _project(y_ND, own.q, own.k, own.v)
     mixed_NI = self_attend(qkv_NJ, bias_hW, spans, heads=own.n_heads, causal=bool(own.is_decoder), drop=noise.next())
-    return add_dropped(x_ND, _project(mixed_NI, own.o), noise.next())
+    return _project(mixed_NI, own.o)
 
 
 def _cross_attention(
-    layer: Any, x_MD: torch.Tensor, encoded_ND: torch.Tensor, spans: Spans, sources: Spans, noise: Noise
+    across: Any, y_MD: torch.Tensor, encoded_ND: torch.Tensor, spans: Spans, sources: Spans, noise: Noise
 ) -> torch.Tensor:
-    across = layer.EncDecAttention
-    q_MI = _project(_normed(layer.layer_norm, x_MD), across.q)
-    kv_NJ = _project(encoded_ND, across.k, across.v)
+    q_MI, kv_NJ = _project(y_MD, across.q), _project(encoded_ND, across.k, across.v)
     mixed_MI = attend(q_MI, kv_NJ, spans, sources, heads=across.n_heads, drop=noise.next())
-    return add_dropped(x_MD, _project(mixed_MI, across.o), noise.next())
+    return _project(mixed_MI, across.o)
 
 
-def _feed_forward(layer: Any, x_ND: torch.Tensor, noise: Noise) -> torch.Tensor:
-    feed, y_ND = layer.DenseReluDense, _normed(layer.layer_norm, x_ND)
+def _feed_forward(feed: Any, y_ND: torch.Tensor, noise: Noise) -> torch.Tensor:
     if hasattr(feed, "wi_0"):
         inner = gated(_project(y_ND, feed.wi_0, feed.wi_1), noise.next())
     else:
         inner = rectified(_project(y_ND, feed.wi), noise.next())
-    return add_dropped(x_ND, _project(inner, feed.wo), noise.next())
-
-
-def _normed(layer: Any, x_ND: torch.Tensor) -> torch.Tensor:
-    return norm(x_ND, layer.weight, layer.variance_epsilon)
+    return _project(inner, feed.wo)
 
 
 def _project(x_ND: torch.Tensor, *layers: Any) -> torch.Tensor:
     """Return what several layers make of the same input, side by side, in one product."""
-    together = layers[0].weight if len(layers) == 1 else torch.cat([layer.weight for layer in layers])
-    return linear(x_ND, together.to(x_ND.dtype))
+    weights = [layer.weight.to(x_ND.dtype) for layer in layers]
+    return linear(x_ND, weights[0] if len(weights) == 1 else torch.cat(weights))
 
 
 def _bias(attention: Any, spans: Spans, before: torch.Tensor | None) -> torch.Tensor | None:
