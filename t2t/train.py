@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from torch.nn.utils import clip_grad_norm_
 
 from t2t import checkpoint, mixtures, models, runs, sets, stretches, teacher
 from t2t.apply import answerable, options
@@ -39,6 +40,7 @@ from t2t.errors import (
 )
 from t2t.mixtures import Stream
 from t2t.models import Model, adapters, sums
+from t2t.models.cpu.clip import clip
 from t2t.models.held_out import HeldOut, measure
 from t2t.models.precision import said
 from t2t.objectives import OBJECTIVES
@@ -611,7 +613,7 @@ def _step(run: Run, egs: Sequence[Example]) -> dict[str, Any]:
         nats += loss.detach()
     if not parts:  # fewer examples than ranks: take part in the exchange, with nothing of one's own
         torch.autograd.backward(model.loss(model.batch(egs[:1])).nats * 0.0)
-    norm = torch.nn.utils.clip_grad_norm_(model.net.parameters(), config.clip_norm or math.inf)
+    norm = (clip_grad_norm_ if config.plain else clip)(model.net.parameters(), config.clip_norm or math.inf)
     loss_value = float(accelerator.reduce(nats, "sum")) / units
     if not (math.isfinite(float(norm)) and math.isfinite(loss_value)):
         raise NonFiniteError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy, gelu, linear, relu, softmax
+from torch.nn.functional import cross_entropy, embedding, gelu, linear, relu, softmax
+from torch.nn.utils import clip_grad_norm_
 
 from t2t.models.cpu import ops
+from t2t.models.cpu.clip import clip
 from t2t.models.cpu.kernels import compiled
 from t2t.models.cpu.ops import Drop, Noise, Spans
 
@@ -26,10 +29,13 @@ def both(
     theirs = [x.detach().double().requires_grad_() for x in ours]
     got, wanted = fast(*ours), slow(*theirs)
     assert got.dtype == dtype
-    direction = torch.randn(wanted.shape, dtype=torch.float64)
+    direction, values = (
+        torch.randn(wanted.shape, dtype=torch.float64),
+        got.detach().clone(),
+    )  # which may be written over
     grads = torch.autograd.grad(got, ours, direction.to(dtype))
     expected = torch.autograd.grad(wanted, theirs, direction.to(dtype).double())
-    for one, two in zip((got, *grads), (wanted, *expected), strict=True):
+    for one, two in zip((values, *grads), (wanted, *expected), strict=True):
         assert (one.double() - two).abs().max() <= TOLERANCE[dtype] * two.abs().max().clamp(min=1), fast
 
 
@@ -40,14 +46,22 @@ def test_element_wise_operations_are_pytorchs(dtype: torch.dtype, rows: int, col
     x, h = torch.randn(2, rows, columns) * 3
     weight = torch.rand(columns) + 0.5
 
-    def reference(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * weight
+    def sums(h: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return torch.cat(ops.add_norm(h, x * 1, weight, 1e-6, Drop()), -1)
+
+    def reference(h: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        y = h + x
+        return torch.cat([y, y * (y.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * weight], -1)
 
     if dtype == torch.float32:
-        both(lambda x, w: ops.norm(x, w, 1e-6), reference, dtype, x, weight)
+        both(sums, reference, dtype, h, x, weight)
     else:  # the weight of a norm is fp32 always
-        both(lambda x: ops.norm(x, weight, 1e-6), lambda x: reference(x, weight.double()), dtype, x)
-    both(lambda x: ops.rectified(x, Drop()), relu, dtype, x)
+        both(lambda h, x: sums(h, x, weight), lambda h, x: reference(h, x, weight.double()), dtype, h, x)
+    both(
+        lambda x: torch.cat(ops.add_norm(None, x * 1, weight, 1e-6, Drop()), -1),
+        lambda x: reference(torch.zeros_like(x), x, weight.double()), dtype, x,
+    )  # fmt: skip
+    both(lambda x: ops.rectified(x * 1, Drop()), relu, dtype, x)
     both(
         lambda x: ops.gated(x, Drop()),
         lambda x: gelu(x.chunk(2, -1)[0], approximate="tanh") * x.chunk(2, -1)[1],
@@ -55,6 +69,49 @@ def test_element_wise_operations_are_pytorchs(dtype: torch.dtype, rows: int, col
         torch.cat([x, h], -1),
     )
     both(lambda h, x: ops.add_dropped(h, x, Drop()), torch.add, dtype, h, x)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_weights_joined_and_looked_up_have_pytorchs_gradients(dtype: torch.dtype) -> None:
+    """The same numbers to the last bit, but for the sum of a table's gradients, whose order is another."""
+    torch.manual_seed(3)
+    one, two, table = (torch.randn(rows, 70, requires_grad=True) for rows in (5, 3, 11))
+    some, others = torch.randint(11, (40,)), torch.tensor([2, 2])
+    words, (first, second) = ops.looked_up(table, (some, others), dtype)
+    ours = ops.joined([one, two], dtype), words, first, second
+    exact = table.to(dtype)
+    theirs = torch.cat([one, two]).to(dtype), exact, embedding(some, exact), embedding(others, exact)
+    directions = [torch.randn(x.shape).to(dtype) for x in ours]
+    assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
+    got = torch.autograd.grad(ours, (one, two, table), directions)
+    doubles = [x.detach().double().requires_grad_() for x in (one, two, table)]
+    wanted = torch.autograd.grad(
+        (torch.cat(doubles[:2]), doubles[2], doubles[2][some], doubles[2][others]),
+        doubles,
+        [d.double() for d in directions],
+    )
+    assert all(g.dtype == torch.float32 for g in got)
+    assert all(torch.equal(g.double(), w) for g, w in zip(got[:2], wanted[:2], strict=True))
+    assert torch.allclose(got[2].double(), wanted[2], rtol=1e-6, atol=1e-5)
+    assert ops.joined([one], torch.float32) is one
+
+
+@pytest.mark.parametrize("most", [0.5, 1e9, math.inf])
+def test_gradients_are_clipped_as_pytorch_does(most: float) -> None:
+    torch.manual_seed(5)
+    shapes = (3,), (1,), (1000, 700), (20, 30)
+    ours, theirs = ([torch.nn.Parameter(torch.zeros(shape)) for shape in shapes] for _ in range(2))
+    unused = torch.nn.Parameter(torch.zeros(2))
+    for one, other in zip(ours, theirs, strict=True):
+        one.grad = torch.randn(one.shape)
+        other.grad = one.grad.clone()
+    norm = torch.cat([p.grad.double().flatten() for p in ours if p.grad is not None]).norm()
+    assert float(clip([*ours, unused], most)) == pytest.approx(float(norm), rel=1e-7)
+    assert float(clip_grad_norm_(theirs, most)) == pytest.approx(float(norm), rel=1e-4), "PyTorch sums in fp32"
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.grad is not None and other.grad is not None and torch.allclose(one.grad, other.grad, rtol=1e-4)
+    ours[2].grad[7, 7] = torch.nan  # type: ignore[index]
+    assert clip(ours, most).isnan() and clip([unused], most) == 0
 
 
 def attention(
@@ -183,16 +240,17 @@ def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
     assert abs(float(neighbours) - share**2) < 0.005
 
 
-@pytest.mark.parametrize("name", ["dropped", "rectified", "gated", "add_dropped", "self_attend"])
+@pytest.mark.parametrize("name", ["dropped", "rectified", "gated", "add_dropped", "add_norm", "self_attend"])
 def test_the_backward_pass_drops_what_the_forward_pass_dropped(name: str) -> None:
     """The gradient of a seeded operation is that of finite differences: the mask is the same one."""
     drop, bias = Drop(0.3, 99), torch.randn(2, 2 * max(LENGTHS) - 1)
     spans = Spans.of(LENGTHS)
     calls: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
         "dropped": lambda x: ops.dropped(x, drop),
-        "rectified": lambda x: ops.rectified(x, drop),
+        "rectified": lambda x: ops.rectified(x * 1, drop),
         "gated": lambda x: ops.gated(x, drop),
         "add_dropped": lambda x: ops.add_dropped(x, x, drop),
+        "add_norm": lambda x: torch.cat(ops.add_norm(x, x * 1, torch.arange(24) / 12, 1e-6, drop), -1),
         "self_attend": lambda x: ops.self_attend(x, bias, spans, heads=2, causal=True, drop=drop),
     }
     torch.manual_seed(4)
@@ -227,9 +285,11 @@ def test_threads_change_no_bit(dtype: torch.dtype) -> None:
             torch.set_num_threads(threads)
             x, b = qkv.clone().requires_grad_(), bias.clone().requires_grad_()
             out = ops.self_attend(x, b, Spans.of(lengths), heads=3, causal=False, drop=Drop(0.2, 5))
-            out = ops.norm(out, torch.ones(24), 1e-6)
-            out.square().sum().backward()
-            found.append((out.detach(), x.grad, b.grad))
+            weight = torch.ones(24, requires_grad=True)
+            _, normed = ops.add_norm(x[:, :24], out, weight, 1e-6, Drop(0.2, 6))
+            loss = ops.rectified(normed, Drop(0.2, 7)).square().sum()
+            loss.backward()
+            found.append((loss.detach(), x.grad, b.grad, weight.grad))
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(*pair) for other in found[1:] for pair in zip(found[0], other, strict=True))
@@ -240,8 +300,8 @@ def test_what_is_not_a_number_stays_one(dtype: torch.dtype) -> None:
     x = torch.randn(sum(LENGTHS), 48).to(dtype)
     x[3, 5] = torch.nan
     spans = Spans.of(LENGTHS)
-    assert ops.norm(x, torch.ones(48), 1e-6)[3].isnan().all()
-    assert ops.rectified(x, Drop()).isnan().sum() == 1
+    assert ops.add_norm(x, x * 1, torch.ones(48), 1e-6, Drop(0.1, 3))[1][3].isnan().all()
+    assert ops.rectified(x * 1, Drop()).isnan().sum() == 1
     assert ops.add_dropped(x, x, Drop(0.1, 3)).isnan().any()
     leaf = x.clone().requires_grad_()
     nats = ops.cross_entropy(leaf * 1, torch.zeros(len(x), dtype=torch.long))
@@ -316,6 +376,14 @@ def test_cross_entropy_is_differentiated_once_and_has_bounds() -> None:
         nats.backward()
     with pytest.raises(IndexError, match="target 9 of a vocabulary of 9"):
         ops.cross_entropy(logits, torch.arange(5) + 5)
+
+
+def test_what_is_written_over_is_differentiated_once() -> None:
+    x = torch.randn(5, 8, requires_grad=True)
+    for out in (ops.rectified(x * 1, Drop()), ops.add_norm(x, x * 1, torch.ones(8), 1e-6, Drop())[1]):
+        out.sum().backward(retain_graph=True)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            out.sum().backward()
 
 
 def test_noise_differs_by_place_and_follows_the_seed() -> None:

@@ -41,7 +41,7 @@ def t2t(ask: Ask) -> dict[str, Any]:
 
 def generate(ask: Ask) -> dict[str, Any]:
     """Write with ``generate``, 32 rows at a time as they come, in fp32."""
-    model, egs, _ = _opened(ask, precision="fp32")
+    model, egs, _ = _opened(ask, precision="fp32", plain=True)
     net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(_device()).eval()
     usual: dict[str, Any] = {
         "num_beams": ask.how.get("beams", 1), "do_sample": False, "pad_token_id": model.tokens.pad,
@@ -64,7 +64,7 @@ def generate(ask: Ask) -> dict[str, Any]:
 
 def forward(ask: Ask) -> dict[str, Any]:
     """Rank with one forward pass a choice over 32 rows at a time as they come, in fp32."""
-    model, egs, _ = _opened(ask, precision="fp32", by="rank")
+    model, egs, _ = _opened(ask, precision="fp32", by="rank", plain=True)
     net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(_device()).eval()
 
     def answer(some: Sequence[Example]) -> list[str]:

@@ -27,7 +27,7 @@ def t2t(ask: Ask) -> dict[str, Any]:
 
 def trainer(ask: Ask) -> dict[str, Any]:
     """Train with the Trainer, each batch padded to its longest row."""
-    run = prepared(ask, family="encoder", precision="fp32")
+    run = prepared(ask, family="encoder", precision="fp32", plain=True)
     tokenizer = AutoTokenizer.from_pretrained(ask.model, trust_remote_code=False)
     rows = [_row(tokenizer, eg) for eg in drawn(run)]
     load = AutoModelForSequenceClassification

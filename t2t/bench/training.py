@@ -140,7 +140,7 @@ class _Shuffled(torch.utils.data.Sampler[int]):
 
 def trainer(ask: Ask) -> dict[str, Any]:
     """Train with the Seq2SeqTrainer."""
-    run = prepared(ask, precision="fp32")
+    run = prepared(ask, precision="fp32", plain=True)
     encoded = run.model.tokens.encode(drawn(run), cut_targets=True)
     rows = [
         {"input_ids": e.source.tolist(), "labels": e.target.tolist(), "attention_mask": [1] * len(e.source)}

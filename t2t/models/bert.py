@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import layer_norm, linear, pad
 
 from t2t.models.cpu.kernels import compiled
-from t2t.models.cpu.ops import Drop, Noise, Spans, add_dropped, self_attend
+from t2t.models.cpu.ops import Drop, Noise, Spans, add_dropped, joined, self_attend
 from t2t.models.cpu.rows import rounded
 from t2t.models.cpu.swap import RoundedLinear
 
@@ -90,7 +90,7 @@ def _joined(output: Any, x_NH: torch.Tensor, y: torch.Tensor, noise: Noise) -> t
 
 
 def _project(x: torch.Tensor, layer: Any) -> torch.Tensor:
-    return linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
+    return linear(x, joined([layer.weight], x.dtype), layer.bias.to(x.dtype))
 
 
 def _drop(module: torch.nn.Dropout, noise: Noise) -> Drop:

@@ -192,6 +192,20 @@ static inline void soon_from(const void *from, size_t bytes) {
         }                                                                                                              \
     }                                                                                                                  \
                                                                                                                        \
+    /* n rows of d numbers in another type, and back. */                                                               \
+    void cast_##NAME(const float *x, T *y, int64_t n, int64_t d) {                                                     \
+        FOR_ROWS(n) {                                                                                                  \
+            soon_from(x + r * d, d * sizeof(float));                                                                   \
+            for (int64_t i = r * d; i < (r + 1) * d; i++) y[i] = STORE(x[i]);                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    void cast_back_##NAME(const T *x, float *y, int64_t n, int64_t d) {                                                \
+        FOR_ROWS(n) {                                                                                                  \
+            soon_from(x + r * d, d * sizeof(T));                                                                       \
+            for (int64_t i = r * d; i < (r + 1) * d; i++) y[i] = LOAD(x[i]);                                           \
+        }                                                                                                              \
+    }                                                                                                                  \
     /* table[ids[r]] += g[r], rows of d in their order: threads share the columns. */                                  \
     void add_rows_##NAME(const T *g, const int64_t *ids, float *table, int64_t n, int64_t d) {                         \
         _Pragma("omp parallel for schedule(static)") for (int64_t from = 0; from < d; from += 64) {                    \
@@ -526,3 +540,19 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
 
 ALL(float, f32_of_float, float_of_f32, float)
 ALL(bf16, f32_of_bf16, bf16_of_f32, bf16)
+
+/* The sums of the squares of `parts` stretches of floats. */
+void squares_float(const int64_t *address, const int64_t *length, double *sums, int64_t parts) {
+    _Pragma("omp parallel for schedule(dynamic)") for (int64_t part = 0; part < parts; part++) {
+        const float *x = (const float *)(intptr_t)address[part];
+        double all = 0.0;
+        for (int64_t from = 0; from < length[part]; from += 1024) {
+            int64_t to = from + 1024 < length[part] ? from + 1024 : length[part];
+            float sum = 0.0f;
+            soon_from(x + from, (size_t)(to - from) * sizeof(float));
+            _Pragma("omp simd reduction(+ : sum)") for (int64_t i = from; i < to; i++) sum += x[i] * x[i];
+            all += sum;
+        }
+        sums[part] = all;
+    }
+}

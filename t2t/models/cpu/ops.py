@@ -18,8 +18,8 @@ from torch.nn.functional import embedding
 from t2t.models.cpu.kernels import call
 
 __all__ = [
-    "Drop", "Noise", "Spans", "add_dropped", "add_norm", "attend", "cross_entropy", "dropped", "gated", "looked_up",
-    "rectified", "self_attend",
+    "Drop", "Noise", "Spans", "add_dropped", "add_norm", "attend", "cross_entropy", "dropped", "gated",
+    "joined", "looked_up", "rectified", "self_attend",
 ]  # fmt: skip
 
 STRETCHES = 16  # in which gradients of weights are summed: fixed, so that the number of threads does not change a sum
@@ -57,6 +57,37 @@ class Noise:
         return Drop(self.share, self.seed) if self.share else Drop()
 
 
+# -- weights ---------------------------------------------------------------------------------------------------------
+
+
+def joined(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
+    """Return weights (F, D), fp32, one below the other in ``dtype``; their gradients are fp32."""
+    if len(weights) == 1 and weights[0].dtype == dtype:
+        return weights[0]
+    return _Joined.apply(dtype, *weights)  # type: ignore[no-untyped-call]
+
+
+class _Joined(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, dtype: torch.dtype, *weights: torch.Tensor) -> torch.Tensor:
+        ctx.rows = [len(weight) for weight in weights]
+        out_FD = torch.empty(sum(ctx.rows), weights[0].shape[1], dtype=dtype)
+        for weight, part in zip(weights, torch.split(out_FD, ctx.rows), strict=True):
+            call("cast", dtype, weight.contiguous(), part, *part.shape)
+        return out_FD
+
+    @staticmethod
+    def backward(ctx: Any, grad_FD: torch.Tensor) -> Any:  # type: ignore[override]
+        return None, *map(_in_fp32, torch.split(grad_FD.contiguous(), ctx.rows))
+
+
+def _in_fp32(x_ND: torch.Tensor) -> torch.Tensor:
+    """Return a copy."""
+    out_ND = torch.empty(x_ND.shape)
+    call("cast_back", x_ND.dtype, x_ND, out_ND, *x_ND.shape)
+    return out_ND
+
+
 # -- embedding -------------------------------------------------------------------------------------------------------
 
 
@@ -72,11 +103,13 @@ class _LookedUp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, table_VD: torch.Tensor, dtype: torch.dtype, *ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
         ctx.save_for_backward(*ids)
-        return table_VD.to(dtype), *(embedding(ids_N, table_VD).to(dtype) for ids_N in ids)
+        words_VD = torch.empty(table_VD.shape, dtype=dtype)
+        call("cast", dtype, table_VD.contiguous(), words_VD, *table_VD.shape)
+        return words_VD, *(embedding(ids_N, words_VD) for ids_N in ids)
 
     @staticmethod
     def backward(ctx: Any, grad_VD: torch.Tensor, *grads: torch.Tensor) -> Any:  # type: ignore[override]
-        sum_VD = grad_VD.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+        sum_VD = _in_fp32(grad_VD.contiguous())
         for ids_N, grad_ND in zip(ctx.saved_tensors, grads, strict=True):
             call("add_rows", grad_ND.dtype, grad_ND.contiguous(), ids_N, sum_VD, *grad_ND.shape)
         return sum_VD, None, *[None] * len(grads)
@@ -90,8 +123,8 @@ def add_norm(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return sum = base + dropout(x) and its norm, sum / rms(sum) * weight (Zhang and Sennrich 2019, equation 4).
 
-    The sum is written over ``x_ND``, which is contiguous, and its gradient over the sum: nothing else may need them, and
-    the backward pass runs once. Without ``base_ND`` the sum is dropout(x).
+    The sum is written over ``x_ND``, which is contiguous, and its gradient over the sum: nothing else may need them,
+    and the backward pass runs once. Without ``base_ND`` the sum is dropout(x).
     """
     found: tuple[torch.Tensor, torch.Tensor] = _AddNorm.apply(base_ND, x_ND, weight_D, eps, drop)  # type: ignore[no-untyped-call]
     return found
@@ -102,6 +135,7 @@ class _AddNorm(torch.autograd.Function):
     def forward(
         ctx: Any, base_ND: torch.Tensor | None, x_ND: torch.Tensor, weight_D: torch.Tensor, eps: float, drop: Drop
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        assert x_ND.is_contiguous()
         w_D, y_ND, inverse_N = weight_D.float().contiguous(), torch.empty_like(x_ND), torch.empty(len(x_ND))
         base_ND = None if base_ND is None else base_ND.contiguous()
         call("add_norm", x_ND.dtype, base_ND, x_ND, w_D, y_ND, inverse_N, *x_ND.shape, eps, *drop.how)
@@ -185,6 +219,7 @@ def rectified(x_NF: torch.Tensor, drop: Drop) -> torch.Tensor:
 class _Rectified(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_NF: torch.Tensor, drop: Drop) -> torch.Tensor:
+        assert x_NF.is_contiguous()
         call("relu", x_NF.dtype, x_NF, *x_NF.shape, *drop.how)
         ctx.scale = drop.how[-1]
         ctx.mark_dirty(x_NF)

@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import linear, pad
 
 from t2t.models.cpu.kernels import SUFFIXES, compiled
+from t2t.models.cpu.memory import keep_freed
 from t2t.models.cpu.ops import Drop, dropped
 from t2t.models.cpu.rows import rounded
 
@@ -45,7 +46,10 @@ FASTER: dict[type, type] = {torch.nn.Linear: RoundedLinear, torch.nn.Dropout: Ha
 
 def quicken(net: torch.nn.Module) -> None:
     """Give the layers of a network on the CPU their faster classes, where the kernels could be compiled."""
-    if compiled() is None or any(p.device.type != "cpu" for p in net.parameters()):
+    if any(p.device.type != "cpu" for p in net.parameters()):
+        return
+    keep_freed()
+    if compiled() is None:
         return
     for module in net.modules():
         module.__class__ = FASTER.get(type(module), type(module))

@@ -25,6 +25,7 @@ from t2t.models.cpu.ops import (
     cross_entropy,
     dropped,
     gated,
+    joined,
     looked_up,
     rectified,
     self_attend,
@@ -45,7 +46,7 @@ def flat_loss(
         words_VD, (source_ND, target_MD) = looked_up(net.shared.weight, ids, dtype)
     else:
         source_ND, target_MD = (embedding(some, net.shared.weight).to(dtype) for some in ids)
-        words_VD = net.lm_head.weight.to(dtype)
+        words_VD = joined([net.lm_head.weight], dtype)
     encoded_ND = _encode(net.encoder, source_ND, sources, noise)
     hidden_MD = _decode(net.decoder, target_MD, encoded_ND, targets, sources, noise)
     logits_MV = linear(hidden_MD * scale(net.config), words_VD)
@@ -124,8 +125,7 @@ def _feed_forward(feed: Any, y_ND: torch.Tensor, noise: Noise) -> torch.Tensor:
 
 def _project(x_ND: torch.Tensor, *layers: Any) -> torch.Tensor:
     """Return what several layers make of the same input, side by side, in one product."""
-    weights = [layer.weight.to(x_ND.dtype) for layer in layers]
-    return linear(x_ND, weights[0] if len(weights) == 1 else torch.cat(weights))
+    return linear(x_ND, joined([layer.weight for layer in layers], x_ND.dtype))
 
 
 def _bias(attention: Any, spans: Spans, before: torch.Tensor | None) -> torch.Tensor | None:
