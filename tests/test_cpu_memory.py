@@ -1,4 +1,4 @@
-"""What a process frees it keeps: the same room twice costs no faults the second time, unless the user says otherwise."""
+"""What a process frees it keeps: the same room costs no faults the second time, unless the user says otherwise."""
 
 from __future__ import annotations
 
