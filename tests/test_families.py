@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoConfig, AutoTokenizer
 
 from t2t.errors import ModelError, UsageError
 from t2t.models import FAMILIES, PREFERRED, Options, Place, build, family_of, find
+from tests import toy
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,15 @@ def test_a_folder_with_one_gguf_file_is_a_causal_model(tmp_path: Path) -> None:
 def test_beams_are_refused_where_nothing_searches_with_them(family: str) -> None:
     with pytest.raises(UsageError, match="beams"):
         build(Place("none", {}, family), Options(beams=4))
+
+
+@pytest.mark.parametrize(("kind", "family"), [("t5", "seq2seq"), ("bert", "encoder"), ("gpt2", "causal")])
+def test_random_weights_are_fp32_whatever_the_config_says(kind: str, family: str, tmp_path: Path) -> None:
+    """transformers makes them in the config's own dtype; weights that are trained are the master copy."""
+    AutoTokenizer.from_pretrained(toy.MINI).save_pretrained(tmp_path)
+    shape = {"t5": {"d_model": 8, "d_ff": 8, "num_layers": 1}, "bert": {"hidden_size": 12, "num_hidden_layers": 1}}
+    how = {"vocab_size": 8128, "pad_token_id": 0, "decoder_start_token_id": 0, **shape.get(kind, {"n_layer": 1})}
+    config = AutoConfig.for_model(kind, **how).to_dict()
+    (tmp_path / "config.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
+    net = build(find(str(tmp_path), family), Options(fresh=True)).net
+    assert net is not None and {p.dtype for p in net.parameters()} == {torch.float32}

@@ -49,7 +49,7 @@ def load_body(path: Path, options: Options) -> tuple[Any, list[str], bool]:
         if options.fresh or not [file for file in path.glob("*.safetensors*") if file.name != OWN_WEIGHTS]:
             shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
             torch.manual_seed(options.seed)
-            return AutoModel.from_config(shape), [f"random weights, seed {options.seed}"], True
+            return AutoModel.from_config(shape, dtype=torch.float32), [f"random weights, seed {options.seed}"], True
         with quiet():
             body, info = AutoModel.from_pretrained(
                 path, trust_remote_code=False, local_files_only=True, output_loading_info=True, use_safetensors=True,

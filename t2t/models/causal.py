@@ -641,7 +641,8 @@ def _random(folder: str, seed: int, how: Mapping[str, Any]) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(seed)
-    return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False, **how))
+    shape = AutoConfig.from_pretrained(folder, trust_remote_code=False, **how)
+    return AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
 
 
 def _was_tuned(path: Path) -> bool:

@@ -439,7 +439,8 @@ def _load_lm(path: Path, options: Options) -> tuple[Any, list[str], bool]:
         if options.fresh or not list(path.glob("*.safetensors*")):
             shape = AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True)
             torch.manual_seed(options.seed)
-            return AutoModelForMaskedLM.from_config(shape), [f"random weights, seed {options.seed}"], True
+            net = AutoModelForMaskedLM.from_config(shape, dtype=torch.float32)
+            return net, [f"random weights, seed {options.seed}"], True
         with quiet():
             lm, info = AutoModelForMaskedLM.from_pretrained(
                 path, trust_remote_code=False, local_files_only=True, output_loading_info=True, use_safetensors=True,

@@ -11,6 +11,7 @@ Shapes: R texts, S positions, P most predicted tokens of a text.
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -288,7 +289,7 @@ def _weights(auto: Any, path: Path, shape: Any, options: Options) -> tuple[Any, 
 
     A body without the head gets a new one, from the seed. Raise ``ModelError`` if the body is not whole.
     """
-    make = auto.from_config if hasattr(auto, "from_config") else auto
+    make = functools.partial(auto.from_config, dtype=torch.float32) if hasattr(auto, "from_config") else auto
     torch.manual_seed(options.seed)
     try:
         if options.fresh or not [file for file in path.glob("*.safetensors*") if file.name != OWN_WEIGHTS]:

@@ -506,7 +506,8 @@ def load(folder: str, config: Mapping[str, Any], options: Options) -> Seq2Seq:
             origin, fresh = place, False
         else:
             torch.manual_seed(options.seed)
-            net = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(folder, trust_remote_code=False))
+            shape = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            net = AutoModelForSeq2SeqLM.from_config(shape, dtype=torch.float32)
             origin, fresh = f"{place} (random weights, seed {options.seed})", True
     except ModelError:
         raise

@@ -318,7 +318,7 @@ def _decoder(path: Path, options: Options) -> tuple[Any, str, bool]:
         shape.is_decoder = shape.add_cross_attention = True
         if options.fresh or not list(path.glob("*.safetensors*")):
             torch.manual_seed(options.seed)
-            return AutoModelForCausalLM.from_config(shape), "", True
+            return AutoModelForCausalLM.from_config(shape, dtype=torch.float32), "", True
         with quiet():
             decoder, info = AutoModelForCausalLM.from_pretrained(
                 path, config=shape, trust_remote_code=False, local_files_only=True, output_loading_info=True,
