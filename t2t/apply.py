@@ -136,7 +136,7 @@ def evaluate_model(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pa
         found,
         config.split,
         answered,
-        signature=run_signature(model, config),
+        signature=run_signature(model, loaded.family, config),
         cost=cost(loaded, count(answered), seconds),
         notes=[*found.notes, *warnings, *(line for name, tally in tallies.items() for line in tally.warnings(name))],
     )

@@ -11,6 +11,7 @@ does not lose the others. A line-up that is begun again on its folder keeps what
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -53,9 +54,16 @@ def members(models: Sequence[str], families: Sequence[str]) -> list[Member]:
     pairs = [(models[i if len(models) > 1 else 0], (families[i if len(families) > 1 else 0] if families else None))
              for i in range(count)]  # fmt: skip
     names = [_plain(model) if len(models) > 1 else str(family) for model, family in pairs]
-    numbered = [f"{name}-{names[: i + 1].count(name)}" if names.count(name) > 1 else name
-                for i, name in enumerate(names)]  # fmt: skip
-    return [Member(name, model, family) for name, (model, family) in zip(numbered, pairs, strict=True)]
+    return [Member(name, model, family) for name, (model, family) in zip(_numbered(names), pairs, strict=True)]
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return the names, those that stand there several times with a number that makes them no other's."""
+    found: list[str] = []
+    for name in names:
+        free = (f"{name}-{n}" for n in itertools.count(1))
+        found.append(name if names.count(name) == 1 else next(one for one in free if one not in {*names, *found}))
+    return found
 
 
 def _plain(model: str) -> str:

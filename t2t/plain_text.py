@@ -64,7 +64,7 @@ def evaluate_text(model: str, settings: Mapping[str, Any], *, watch: Any) -> Pat
         found,
         config.split,
         nothing,
-        signature=run_signature(model, config),
+        signature=run_signature(model, loaded.family, config),
         cost=cost(loaded, count, seconds),
         notes=notes,
     )

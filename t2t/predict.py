@@ -26,7 +26,7 @@ from t2t.errors import DataError, NonFiniteError, UsageError, visible
 from t2t.examples import Examples
 from t2t.metrics import INTERVAL, confusion, measure, metric
 from t2t.mixtures import Mix
-from t2t.models import Model
+from t2t.models import OWN, Model
 from t2t.runs import growing, peak_memory_mb
 from t2t.sets import Sets
 from t2t.significance import holm, mcnemar, paired
@@ -547,10 +547,14 @@ def repairs(answers: Mapping[str, Answers]) -> dict[str, dict[str, int]]:
     return {name: dict(said.repairs.most_common()) for name, said in answers.items() if said.repairs}
 
 
-def run_signature(model: str, config: Config, **more: Any) -> str:
-    """Return how the answers of a report were made: model, seed, and ways of answering that are not the usual."""
+def run_signature(model: str, family: str, config: Config, **more: Any) -> str:
+    """Return how the answers of a report were made: model, seed, and ways of answering that are not the usual.
+
+    What the model's ``family`` does not heed is left out.
+    """
     usual, names = Config(), ("rank_by", "chat", "precision", "beams", "engine", "sample_temperature", "top_p")
-    ways = {name: getattr(config, name) for name in names if getattr(config, name) != getattr(usual, name)}
+    ways = {name: getattr(config, name) for name in names
+            if getattr(config, name) != getattr(usual, name) and family in OWN.get(name, (family,))}  # fmt: skip
     ways |= {"by": config.by} if config.by == "constrained" else {}
     said = {"model": model, "seed": config.seed, **more, **ways, "t2t": VERSION}
     return "|".join(f"{name}:{value}" for name, value in said.items())

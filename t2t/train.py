@@ -846,7 +846,7 @@ def _finish(run: Run, metrics: runs.Metrics | None) -> Report:
         run.sets,
         run.config.split,
         answered,
-        signature=run_signature(run.config.model, run.config, steps=run.state.step),
+        signature=run_signature(run.config.model, run.model.family, run.config, steps=run.state.step),
         cost=_cost(run, seconds, count(answered)),
         notes=run.notes + _tally_notes(run),
         folder=str(run.folder),

@@ -133,8 +133,8 @@ def test_choices_are_not_ranked_with_it(tiny: Path, by: str, monkeypatch: pytest
 
 
 def test_the_signature_names_it() -> None:
-    assert "engine" not in run_signature("m", Config())
-    assert "|engine:ctranslate2|" in run_signature("m", Config(engine="ctranslate2"))
+    assert "engine" not in run_signature("m", "seq2seq", Config())
+    assert "|engine:ctranslate2|" in run_signature("m", "seq2seq", Config(engine="ctranslate2"))
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ def t2t(*words: str) -> subprocess.CompletedProcess[str]:
         (["m"], ["encoder", "cloze"], [("encoder", "m", "encoder"), ("cloze", "m", "cloze")]),
         (["a/x", "y/"], [], [("x", "a/x", None), ("y", "y/", None)]),
         (["a/x", "b/x"], ["encoder"], [("x-1", "a/x", "encoder"), ("x-2", "b/x", "encoder")]),
+        (["a/x", "x-1", "b/x"], [], [("x-2", "a/x", None), ("x-1", "x-1", None), ("x-3", "b/x", None)]),
         (["x", "y"], ["encoder", "cloze"], [("x", "x", "encoder"), ("y", "y", "cloze")]),
         (["baseline:tfidf", "x"], [], [("baseline-tfidf", "baseline:tfidf", None), ("x", "x", None)]),
     ],

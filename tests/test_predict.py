@@ -201,9 +201,14 @@ def test_rows_of_one_question_are_not_taken_for_independent_where_ways_differ(
 
 
 def test_the_signature_of_a_run_names_what_is_not_usual() -> None:
-    assert run_signature("m", Config()).startswith("model:m|seed:42|t2t:")
-    said = run_signature("m", Config(precision="int8", beams=4, by="constrained"))
+    assert run_signature("m", "seq2seq", Config()).startswith("model:m|seed:42|t2t:")
+    said = run_signature("m", "seq2seq", Config(precision="int8", beams=4, by="constrained"))
     assert "|precision:int8|beams:4|by:constrained|" in said
+    ranked = Config(rank_by="pmi", chat="on")
+    assert "rank_by:pmi" in run_signature("m", "seq2seq", ranked) and "chat" not in run_signature(
+        "m", "seq2seq", ranked
+    )
+    assert "rank_by" not in run_signature("m", "encoder", ranked)
 
 
 def test_tasks_of_tags_are_written_where_ranking_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
