@@ -29,10 +29,8 @@ def both(
     theirs = [x.detach().double().requires_grad_() for x in ours]
     got, wanted = fast(*ours), slow(*theirs)
     assert got.dtype == dtype
-    direction, values = (
-        torch.randn(wanted.shape, dtype=torch.float64),
-        got.detach().clone(),
-    )  # which may be written over
+    direction = torch.randn(wanted.shape, dtype=torch.float64)
+    values = got.detach().clone()  # its own place may be written over
     grads = torch.autograd.grad(got, ours, direction.to(dtype))
     expected = torch.autograd.grad(wanted, theirs, direction.to(dtype).double())
     for one, two in zip((values, *grads), (wanted, *expected), strict=True):

@@ -204,11 +204,8 @@ def test_the_signature_of_a_run_names_what_is_not_usual() -> None:
     assert run_signature("m", "seq2seq", Config()).startswith("model:m|seed:42|t2t:")
     said = run_signature("m", "seq2seq", Config(precision="int8", beams=4, by="constrained"))
     assert "|precision:int8|beams:4|by:constrained|" in said
-    ranked = Config(rank_by="pmi", chat="on")
-    assert "rank_by:pmi" in run_signature("m", "seq2seq", ranked) and "chat" not in run_signature(
-        "m", "seq2seq", ranked
-    )
-    assert "rank_by" not in run_signature("m", "encoder", ranked)
+    said, others = (run_signature("m", family, Config(rank_by="pmi", chat="on")) for family in ("seq2seq", "encoder"))
+    assert "rank_by:pmi" in said and "chat" not in said and "rank_by" not in others
 
 
 def test_tasks_of_tags_are_written_where_ranking_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

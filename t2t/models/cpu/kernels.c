@@ -79,7 +79,7 @@ static inline float gelu_slope(float a) {
     return s + a * s * (1.0f - s) * 1.5957691216f * (1.0f + 0.134145f * a * a);
 }
 
-/* Memory is read soon after: the processor foresees a stream only to the end of a page. */
+/* Memory AHEAD of `from` is read soon: the processor foresees a stream only to the end of a page. */
 #define AHEAD 2048 /* bytes */
 static inline void soon_from(const void *from, size_t bytes) {
     for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)from + AHEAD + at, 0, 2);
