@@ -281,6 +281,13 @@ class _Again(Exception):
         self.pause, self.kind = pause, kind
 
 
+class _Silent(_Again):
+    """The socket's own limit ran out: what ``_within`` calls ``TimeoutError``, whichever of the two clocks is first."""
+
+    def __init__(self) -> None:
+        super().__init__("no answer in time")
+
+
 _reached: dict[str, str] = {}
 _listed: dict[tuple[str, str, str, str], Listing] = {}
 
@@ -305,7 +312,7 @@ def reachable() -> str:
         try:
             _within(PROBE_SECONDS, probe)
             _reached[address] = ""
-        except TimeoutError:
+        except (TimeoutError, _Silent):
             _reached[address] = f"{_shown(address)} did not answer within {PROBE_SECONDS:g} s"
         except _Again as error:
             _reached[address] = f"{_shown(address)} cannot be reached ({error})"
@@ -403,7 +410,7 @@ def _request(
             f"more than {REDIRECTS} redirects", kind="unavailable", where=_shown(asked), fix="Check HF_ENDPOINT."
         )
     except httpx2.TimeoutException:
-        raise _Again("no answer in time") from None
+        raise _Silent from None
     except httpx2.TransportError as error:
         raise _Again(f"the connection failed ({visible(type(error).__name__)})") from None
     except ConnectionError:  # huggingface_hub was loaded with HF_HUB_OFFLINE and refuses

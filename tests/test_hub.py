@@ -405,6 +405,13 @@ def test_a_silent_hub_is_given_up_after_one_probe(fake: FakeHub, sample: Task, m
     assert "did not answer within 0.3 s" in rows.origin.notice() and "did not answer" in str(error)
 
 
+def test_either_clock_of_the_probe_says_the_same(fake: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(hub, "_within", lambda seconds, work: work())  # the socket's limit is always the first
+    fake.fail(".", "silent")
+    assert hub.reachable().endswith("did not answer within 0.3 s")
+
+
 def test_a_refused_connection_is_offline(fake: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     start = time.monotonic()
