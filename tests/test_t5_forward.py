@@ -49,7 +49,7 @@ def one_by_one(net: Any, encoded: list[Encoded]) -> torch.Tensor:
 def test_loss_and_gradients_are_transformers(kind: str, feed: str, tied: bool) -> None:
     net = build(kind, dropout=0.0, feed_forward_proj=feed, tie_word_embeddings=tied).train()
     assert trains(net)
-    encoded = rows(17)
+    encoded = rows(17, seed=3)  # no hidden unit within 1e-4 of 0, where rounding would decide on ReLU's gradient
     losses, grads = [], []
     for loss in (
         one_by_one(net, encoded), flat_loss(net, tensors(encoded), dtype=torch.float32, label_smoothing=0.0),

@@ -273,11 +273,14 @@ static inline __attribute__((always_inline)) void tile(const int R, const int W,
     for (int r = 0; r < R; r++)
         for (int w = 0; w < W; w++)
             sums[r][w] = add ? *(const vector *)(C + r * ldc + w * LANES) : (vector){0};
-    for (int64_t t = 0; t < k; t++)
-        for (int w = 0; w < W; w++) {
-            vector b = *(const vector *)(B + t * ldb + w * LANES);
-            for (int r = 0; r < R; r++) sums[r][w] += A[r * row + t * column] * b;
+    for (int64_t t = 0; t < k; t++) {
+        vector b[2];
+        for (int w = 0; w < W; w++) b[w] = *(const vector *)(B + t * ldb + w * LANES);
+        for (int r = 0; r < R; r++) {
+            vector a = A[r * row + t * column] - (vector){0}; /* in all lanes, once: else each b is read R times */
+            for (int w = 0; w < W; w++) sums[r][w] += a * b[w];
         }
+    }
     for (int r = 0; r < R; r++)
         for (int w = 0; w < W; w++) *(vector *)(C + r * ldc + w * LANES) = sums[r][w];
 }
@@ -302,31 +305,70 @@ static void product(float *C, int64_t ldc, const float *A, int64_t row, int64_t 
 
 static inline int64_t whole(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
-/* Rows of d elements, `step` apart, as floats: by rows of `wide`, or turned into d rows of `wide`; 0 beyond them. */
+/* How far apart rows of n stand: an odd number of vectors, else their elements share a few sets of the cache. */
+static inline int64_t apart(int64_t n) { return whole(n) | LANES; }
+
+#define ROWS_AHEAD 8
+/* n rows of d elements, `step` apart, as floats by rows of `wide`, of which whole(d) are written: 0 beyond d. The rows
+   stand too far apart for the processor to foresee them. */
 #define LOADS(T, LOAD, NAME)                                                                                           \
     static void load_##NAME(float *to, int64_t wide, const T *from, int64_t step, int64_t n, int64_t d) {              \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            for (int64_t c = 0; c < d; c++) to[i * wide + c] = LOAD(from[i * step + c]);                               \
-            for (int64_t c = d; c < wide; c++) to[i * wide + c] = 0.0f;                                                \
+        for (int64_t i = 0; i < n; i++, from += step, to += wide) {                                                    \
+            for (int64_t c = 0; c < d; c += 64 / sizeof(T)) __builtin_prefetch(from + ROWS_AHEAD * step + c, 0, 2);    \
+            for (int64_t c = 0; c < d; c++) to[c] = LOAD(from[c]);                                                     \
+            for (int64_t c = d; c < whole(d); c++) to[c] = 0.0f;                                                       \
         }                                                                                                              \
-    }                                                                                                                  \
-                                                                                                                       \
-    static void load_turned_##NAME(float *to, int64_t wide, const T *from, int64_t step, int64_t n, int64_t d) {       \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            for (int64_t c = 0; c < d; c++) to[c * wide + i] = LOAD(from[i * step + c]);                               \
-        for (int64_t c = 0; c < d; c++)                                                                                \
-            for (int64_t i = n; i < wide; i++) to[c * wide + i] = 0.0f;                                                \
     }
 
-#define BLOCK 32 /* queries at a time: their scores stay in the cache */
+/* n rows of d floats as d rows of whole(n): 0 beyond n. */
+static void turned(float *to, int64_t wide, const float *from, int64_t step, int64_t n, int64_t d) {
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < d; c++) to[c * wide + i] = from[i * step + c];
+    for (int64_t c = 0; c < d; c++)
+        for (int64_t i = n; i < whole(n); i++) to[c * wide + i] = 0.0f;
+}
 
-/* What a softmax over n scores needs, n a multiple of LANES: the highest, then each x made exp(x - top), and their sum.
-   By hand, since loops of unknown length end in single elements. */
+/* Softmax, LANES scores at once: loops of unknown length would end in single elements. */
 typedef int32_t numbers __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef uint32_t hashes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+typedef struct { /* dropout */
+    uint32_t seed, drop;
+    float scale;
+} Drop;
 
 static inline vector higher(vector a, vector b) {
     numbers first = a > b;
     return (vector)((first & (numbers)a) | (~first & (numbers)b));
+}
+
+static inline vector exps(vector x) { /* exp_of; a NaN stays one */
+    vector a = higher((vector){0} - 87.0f, x);
+    numbers whole = __builtin_convertvector(a * 1.44269504f - 0.5f, numbers); /* towards 0, and a <= 0 */
+    vector r = a - __builtin_convertvector(whole, vector) * 0.693359375f;
+    r += __builtin_convertvector(whole, vector) * 2.12194440e-4f;
+    vector y = 1.9875691500e-4f * r + 1.3981999507e-3f;
+    y = y * r + 8.3334519073e-3f;
+    y = y * r + 4.1665795894e-2f;
+    y = y * r + 1.6666665459e-1f;
+    y = y * r + 5.0000001201e-1f;
+    return (y * r * r + r + 1.0f) * (vector)((whole + 127) << 23);
+}
+
+static inline vector keeps(uint32_t place, Drop how) { /* kept, from `place` on */
+    hashes x = {0};
+    for (int l = 0; l < LANES; l++) x[l] = l;
+    x = (x + place) ^ how.seed;
+    x = (x ^ x >> 16) * 0x7feb352du;
+    x = (x ^ x >> 15) * 0x846ca68bu;
+    x ^= x >> 16;
+    return (vector)((numbers)(x >= how.drop) & (numbers)((vector){0} + how.scale));
+}
+
+static inline float total(vector of) {
+    float sum = 0.0f;
+    for (int l = 0; l < LANES; l++) sum += of[l];
+    return sum;
 }
 
 static float top_of(const float *x, int64_t n) {
@@ -337,26 +379,49 @@ static float top_of(const float *x, int64_t n) {
     return top;
 }
 
-static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at once */
-    vector sums = {0};
-    for (int64_t j = 0; j < n; j += LANES) {
-        vector a = higher((vector){0} - 87.0f, *(vector *)(x + j) - top); /* a NaN stays one */
-        numbers whole = __builtin_convertvector(a * 1.44269504f - 0.5f, numbers); /* towards 0, and a <= 0 */
-        vector r = a - __builtin_convertvector(whole, vector) * 0.693359375f;
-        r += __builtin_convertvector(whole, vector) * 2.12194440e-4f;
-        vector y = 1.9875691500e-4f * r + 1.3981999507e-3f;
-        y = y * r + 8.3334519073e-3f;
-        y = y * r + 4.1665795894e-2f;
-        y = y * r + 1.6666665459e-1f;
-        y = y * r + 5.0000001201e-1f;
-        y = (y * r * r + r + 1.0f) * (vector)((whole + 127) << 23);
-        *(vector *)(x + j) = y;
-        sums += y;
-    }
-    float sum = 0.0f;
-    for (int l = 0; l < LANES; l++) sum += sums[l];
-    return sum;
+/* The scores of a query with their bias, if any; those that are not seen are made e^-87, which is lost in a sum. */
+static inline void biased(float *row, const float *add, int64_t seen) {
+    if (add)
+        for (int64_t j = 0; j < seen; j++) row[j] += add[j];
+    for (int64_t j = seen; j < whole(seen); j++) row[j] = -INFINITY;
 }
+
+/* The scores of a query as dropout(exp(score - top)), 0 from `seen` on. Gives top, and the sum before dropout. */
+static float soften(float *row, const float *add, int64_t seen, int64_t wide, uint32_t place, Drop how, float *sum) {
+    biased(row, add, seen);
+    float top = top_of(row, whole(seen));
+    vector sums = {0};
+    for (int64_t j = 0; j < seen; j += LANES) {
+        vector *at = (vector *)(row + j), y = exps(*at - top);
+        sums += y;
+        if (how.drop) y *= keeps(place + (uint32_t)j, how);
+        *at = y;
+    }
+    for (int64_t j = seen; j < wide; j++) row[j] = 0.0f;
+    *sum = total(sums);
+    return top;
+}
+
+/* The scores of a query as dropout(softmax), and the gradient `up` of that as the scores' own; both 0 from `seen` on.
+   `less` is the log-sum-exp, `bare` room for a row. */
+static void soften_back(float *row, float *up, float *bare, const float *add, int64_t seen, int64_t wide, float less,
+                        uint32_t place, Drop how) {
+    biased(row, add, seen);
+    vector dots = {0};
+    for (int64_t j = 0; j < seen; j += LANES) {
+        vector y = exps(*(vector *)(row + j) - less), keep = (vector){0} + 1.0f;
+        if (how.drop) keep = keeps(place + (uint32_t)j, how);
+        *(vector *)(bare + j) = y;
+        *(vector *)(row + j) = y * keep;
+        *(vector *)(up + j) *= keep;
+        dots += y * *(vector *)(up + j);
+    }
+    float dot = total(dots);
+    for (int64_t j = 0; j < seen; j += LANES) *(vector *)(up + j) = *(vector *)(bare + j) * (*(vector *)(up + j) - dot);
+    for (int64_t j = seen; j < wide; j++) row[j] = up[j] = 0.0f;
+}
+
+#define BLOCK 48 /* queries at a time, a multiple of tiles' rows: their scores stay in the cache */
 
 #include "tiles.h" /* TILED_float, TILED_bf16: true where attention was done by tiles */
 
@@ -366,41 +431,36 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
    (M, h d). Row r of the batch has queries q_from[r] .. q_from[r + 1] and keys k_from[r] .. k_from[r + 1]. bias is
    (h, 2 far - 1), or NULL: the one of query i and key j is at far - 1 + j - i. `sums` (h, M) keeps each query's
    log-sum-exp (unless NULL), from which the backward pass makes the weights again: nothing quadratic is stored. */
+#define DROP ((Drop){(uint32_t)seed, (uint32_t)drop, scale})
 #define ATTENTION(T, LOAD, STORE, NAME)                                                                                \
     void attend_##NAME(const T *q, const T *k, const T *v, T *out, float *sums, const float *bias,                     \
                        const int64_t *q_from, const int64_t *k_from, int64_t R, int64_t h, int64_t d, int64_t q_step,  \
                        int64_t kv_step, int64_t far, int64_t causal, int64_t seed, int64_t drop, float scale) {        \
         if (TILED_##NAME(tiled(PLAN(0), out, sums))) return;                                                           \
-        int64_t dp = whole(d), M = q_from[R];                                                                          \
+        int64_t M = q_from[R], dw = whole(d), dp = apart(d);                                                           \
         _Pragma("omp parallel for schedule(dynamic)") for (int64_t task = 0; task < R * h; task++) {                   \
             int64_t r = task / h, head = task % h, first = q_from[r], Q = q_from[r + 1] - first;                       \
-            int64_t origin = k_from[r], K = k_from[r + 1] - origin, Kp = whole(K);                                     \
-            float *memory = malloc((size_t)(Kp * d + Kp * dp + BLOCK * (2 * dp + Kp)) * sizeof(float));                \
-            float inv[BLOCK], *kt = memory, *vs = kt + Kp * d, *qs = vs + Kp * dp, *os = qs + BLOCK * dp;              \
-            float *p = os + BLOCK * dp;                                                                                \
-            load_turned_##NAME(kt, Kp, k + origin * kv_step + head * d, kv_step, K, d);                                \
-            load_##NAME(vs, dp, v + origin * kv_step + head * d, kv_step, K, d);                                       \
+            int64_t origin = k_from[r], K = k_from[r + 1] - origin, Kp = apart(K), keys = origin * kv_step + head * d; \
+            float *memory = malloc((size_t)(Kp * d + 2 * K * dp + BLOCK * (2 * dp + Kp)) * sizeof(float));             \
+            float *kt = memory, *ks = kt + Kp * d, *vs = ks + K * dp, *qs = vs + K * dp, *os = qs + BLOCK * dp;        \
+            float *p = os + BLOCK * dp, inv[BLOCK];                                                                    \
+            load_##NAME(ks, dp, k + keys, kv_step, K, d);                                                              \
+            load_##NAME(vs, dp, v + keys, kv_step, K, d);                                                              \
+            turned(kt, Kp, ks, dp, K, d);                                                                              \
             for (int64_t start = 0; start < Q; start += BLOCK) {                                                       \
                 int64_t n = Q - start < BLOCK ? Q - start : BLOCK;                                                     \
+                int64_t most = causal && start + n < K ? start + n : K, wide = whole(most);                            \
                 load_##NAME(qs, dp, q + (first + start) * q_step + head * d, q_step, n, d);                            \
-                product(p, Kp, qs, dp, 1, kt, Kp, n, Kp, d, 0);                                                        \
+                product(p, Kp, qs, dp, 1, kt, Kp, n, wide, d, 0);                                                      \
                 for (int64_t i = 0; i < n; i++) {                                                                      \
-                    int64_t at = start + i, seen = causal && at + 1 < K ? at + 1 : K, full = whole(seen);              \
-                    float *row = p + i * Kp;                                                                           \
+                    int64_t at = start + i, seen = causal && at + 1 < K ? at + 1 : K;                                  \
                     const float *add = bias ? bias + head * (2 * far - 1) + far - 1 - at : 0;                          \
-                    if (add)                                                                                           \
-                        for (int64_t j = 0; j < seen; j++) row[j] += add[j];                                           \
-                    for (int64_t j = seen; j < full; j++) row[j] = -INFINITY; /* exp: 2^-125, lost in the sum */       \
-                    float top = top_of(row, full), sum = exp_all(row, full, top);                                      \
-                    inv[i] = 1.0f / sum;                                                                               \
                     uint32_t place = (uint32_t)((head * M + first + at) * far);                                        \
-                    if (drop)                                                                                          \
-                        for (int64_t j = 0; j < seen; j++)                                                             \
-                            row[j] *= kept(place + (uint32_t)j, (uint32_t)seed, (uint32_t)drop, scale);                \
-                    for (int64_t j = seen; j < K; j++) row[j] = 0.0f;                                                  \
+                    float sum, top = soften(p + i * Kp, add, seen, most, place, DROP, &sum);                           \
+                    inv[i] = 1.0f / sum;                                                                               \
                     if (sums) sums[head * M + first + at] = top + logf(sum);                                           \
                 }                                                                                                      \
-                product(os, dp, p, Kp, 1, vs, dp, n, dp, K, 0);                                                        \
+                product(os, dp, p, Kp, 1, vs, dp, n, dw, most, 0);                                                     \
                 for (int64_t i = 0; i < n; i++)                                                                        \
                     for (int64_t c = 0; c < d; c++)                                                                    \
                         out[(first + start + i) * h * d + head * d + c] = STORE(os[i * dp + c] * inv[i]);              \
@@ -416,56 +476,42 @@ static float exp_all(float *x, int64_t n, float top) { /* exp_of for LANES at on
                             int64_t h, int64_t d, int64_t q_step, int64_t kv_step, int64_t far, int64_t causal,        \
                             int64_t parts, int64_t seed, int64_t drop, float scale) {                                  \
         if (TILED_##NAME(tiled_back(PLAN(g), parts, dq, dk, dv, sums, dbias))) return;                                 \
-        int64_t dp = whole(d), M = q_from[R], wide = 2 * far - 1;                                                      \
+        int64_t M = q_from[R], dw = whole(d), dp = apart(d), distances = 2 * far - 1;                                  \
         _Pragma("omp parallel for schedule(dynamic)") for (int64_t task = 0; task < parts * h; task++) {               \
             int64_t part = task / h, head = task % h;                                                                  \
             for (int64_t r = part * R / parts; r < (part + 1) * R / parts; r++) {                                      \
-                int64_t first = q_from[r], Q = q_from[r + 1] - first;                                                  \
-                int64_t origin = k_from[r], K = k_from[r + 1] - origin, Kp = whole(K);                                 \
-                size_t size = (size_t)(2 * Kp * d + 3 * Kp * dp + BLOCK * (3 * dp + 2 * Kp) + Kp) * sizeof(float);     \
-                float *memory = malloc(size);                                                                          \
-                float *kt = memory, *vt = kt + Kp * d, *ks = vt + Kp * d, *dks = ks + Kp * dp, *dvs = dks + Kp * dp;   \
-                float *qs = dvs + Kp * dp, *gs = qs + BLOCK * dp, *dqs = gs + BLOCK * dp, *p = dqs + BLOCK * dp;       \
-                float *u = p + BLOCK * Kp, *bare = u + BLOCK * Kp;                                                     \
-                load_turned_##NAME(kt, Kp, k + origin * kv_step + head * d, kv_step, K, d);                            \
-                load_turned_##NAME(vt, Kp, v + origin * kv_step + head * d, kv_step, K, d);                            \
-                load_##NAME(ks, dp, k + origin * kv_step + head * d, kv_step, K, d);                                   \
-                memset(dks, 0, (size_t)(2 * Kp * dp) * sizeof(float));                                                 \
+                int64_t first = q_from[r], Q = q_from[r + 1] - first, origin = k_from[r], K = k_from[r + 1] - origin;  \
+                int64_t Kp = apart(K), keys = origin * kv_step + head * d;                                             \
+                size_t size = (size_t)(2 * Kp * d + 4 * K * dp + BLOCK * (3 * dp + 2 * Kp) + Kp) * sizeof(float);      \
+                float *memory = malloc(size), *kt = memory, *vt = kt + Kp * d, *ks = vt + Kp * d, *vs = ks + K * dp;   \
+                float *dks = vs + K * dp, *dvs = dks + K * dp, *qs = dvs + K * dp, *gs = qs + BLOCK * dp;              \
+                float *dqs = gs + BLOCK * dp, *p = dqs + BLOCK * dp, *u = p + BLOCK * Kp, *bare = u + BLOCK * Kp;      \
+                load_##NAME(ks, dp, k + keys, kv_step, K, d);                                                          \
+                load_##NAME(vs, dp, v + keys, kv_step, K, d);                                                          \
+                turned(kt, Kp, ks, dp, K, d);                                                                          \
+                turned(vt, Kp, vs, dp, K, d);                                                                          \
+                memset(dks, 0, (size_t)(2 * K * dp) * sizeof(float));                                                  \
                 for (int64_t start = 0; start < Q; start += BLOCK) {                                                   \
                     int64_t n = Q - start < BLOCK ? Q - start : BLOCK;                                                 \
+                    int64_t most = causal && start + n < K ? start + n : K, wide = whole(most);                        \
                     load_##NAME(qs, dp, q + (first + start) * q_step + head * d, q_step, n, d);                        \
                     load_##NAME(gs, dp, g + (first + start) * h * d + head * d, h * d, n, d);                          \
-                    product(p, Kp, qs, dp, 1, kt, Kp, n, Kp, d, 0);                                                    \
-                    product(u, Kp, gs, dp, 1, vt, Kp, n, Kp, d, 0);                                                    \
+                    product(p, Kp, qs, dp, 1, kt, Kp, n, wide, d, 0);                                                  \
+                    product(u, Kp, gs, dp, 1, vt, Kp, n, wide, d, 0);                                                  \
                     for (int64_t i = 0; i < n; i++) {                                                                  \
-                        float *row = p + i * Kp, *up = u + i * Kp, dot = 0.0f;                                         \
                         int64_t at = start + i, seen = causal && at + 1 < K ? at + 1 : K;                              \
-                        const float *add = bias ? bias + head * wide + far - 1 - at : 0;                               \
-                        float less = sums[head * M + first + at];                                                      \
+                        const float *add = bias ? bias + head * distances + far - 1 - at : 0;                          \
                         uint32_t place = (uint32_t)((head * M + first + at) * far);                                    \
-                        if (add)                                                                                       \
-                            for (int64_t j = 0; j < seen; j++) row[j] += add[j];                                       \
-                        for (int64_t j = 0; j < seen; j++) bare[j] = exp_of(row[j] - less);                            \
-                        if (drop)                                                                                      \
-                            for (int64_t j = 0; j < seen; j++) {                                                       \
-                                float keep = kept(place + (uint32_t)j, (uint32_t)seed, (uint32_t)drop, scale);         \
-                                up[j] *= keep;                                                                         \
-                                row[j] = bare[j] * keep;                                                               \
-                            }                                                                                          \
-                        else                                                                                           \
-                            for (int64_t j = 0; j < seen; j++) row[j] = bare[j];                                       \
-                        _Pragma("omp simd reduction(+ : dot)") for (int64_t j = 0; j < seen; j++) dot +=               \
-                            bare[j] * up[j];                                                                           \
-                        for (int64_t j = 0; j < seen; j++) up[j] = bare[j] * (up[j] - dot);                            \
-                        for (int64_t j = seen; j < Kp; j++) row[j] = up[j] = 0.0f;                                     \
+                        float *up = u + i * Kp, less = sums[head * M + first + at];                                    \
+                        soften_back(p + i * Kp, up, bare, add, seen, most, less, place, DROP);                         \
                         if (add) {                                                                                     \
-                            float *sum = dbias + part * h * wide + head * wide + far - 1 - at;                         \
+                            float *sum = dbias + (part * h + head) * distances + far - 1 - at;                         \
                             for (int64_t j = 0; j < seen; j++) sum[j] += up[j];                                        \
                         }                                                                                              \
                     }                                                                                                  \
-                    product(dvs, dp, p, 1, Kp, gs, dp, K, dp, n, 1);                                                   \
-                    product(dks, dp, u, 1, Kp, qs, dp, K, dp, n, 1);                                                   \
-                    product(dqs, dp, u, Kp, 1, ks, dp, n, dp, K, 0);                                                   \
+                    product(dvs, dp, p, 1, Kp, gs, dp, most, dw, n, 1);                                                \
+                    product(dks, dp, u, 1, Kp, qs, dp, most, dw, n, 1);                                                \
+                    product(dqs, dp, u, Kp, 1, ks, dp, n, dw, most, 0);                                                \
                     for (int64_t i = 0; i < n; i++)                                                                    \
                         for (int64_t c = 0; c < d; c++)                                                                \
                             dq[(first + start + i) * q_step + head * d + c] = STORE(dqs[i * dp + c]);                  \
