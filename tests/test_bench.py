@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel, T5Config, T5ForConditionalGeneration
 
-from t2t.bench import Plan, cases, child, corrupting, meter, table
+from t2t.bench import Plan, _missing, cases, child, corrupting, meter, table, training
 from t2t.bench.cases import CASES, LONG, PAIRS, QUICK, Ask, Case, Contestant, chosen
 from t2t.bench.flops import Shape, forward, shape_of
 from t2t.bench.machine import Clock, describe, matmul_peak
@@ -144,6 +144,29 @@ def test_rows_of_a_table() -> None:
     )
     assert three["tok/s"] == "–" and three["note"] == "not available: no such thing"
     assert list(one) == list(two) == list(three)
+
+
+def test_a_peak_in_bf16_below_that_of_fp32_is_none() -> None:
+    found = measured()["cases"]["x"]
+    for entry in found["contestants"].values():
+        for one in entry["rounds"]:
+            one["peaks"] = {"fp32": 100.0, "bf16": 1.0}
+    assert [row["of bf16's"] for row in table.rows(found)] == ["–"] * 3
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_bf16_takes_part_where_the_hardware_multiplies_in_it(monkeypatch: pytest.MonkeyPatch, able: bool) -> None:
+    for module in ("t2t.bench", "t2t.bench.training"):
+        monkeypatch.setattr(f"{module}.has_bf16", lambda: able)
+    case = CASES["rank"]
+    missing = {one.name: _missing(case, one) for one in case.contestants}
+    none = "" if able else "not available: the hardware does not multiply in bf16"
+    assert missing == {"a forward pass a choice": "", "t2t, fp32": "", "t2t, bf16": none, "t2t, int8": ""}
+    ask = Ask(
+        do="", settings={}, how={"best": True}, model="", seconds=0, rows=0, threads=1, source="sample", folder="",
+    )  # fmt: skip
+    best = training.arguments(ask, [10, 20], 60)
+    assert best == {"per_device_train_batch_size": 4, "bf16": able, "train_sampling_strategy": "group_by_length"}
 
 
 def test_seconds_have_a_table_of_their_own() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from t2t.bench.cases import Ask, Case, Contestant, chosen
-from t2t.bench.machine import cpus, describe
+from t2t.bench.machine import cpus, describe, has_bf16
 from t2t.bench.shapes import directory
 from t2t.config import from_mapping
 from t2t.errors import T2TError, UsageError, visible
@@ -80,12 +80,15 @@ def bench(plan: Plan, *, watch: Any) -> dict[str, Any]:
 
 
 def _missing(case: Case, one: Contestant) -> str:
-    """Return why this version of t2t cannot take part as ``one``; nothing where it can."""
+    """Return why this version of t2t, or this machine, cannot take part as ``one``; nothing where it can."""
     try:
-        if from_mapping({**case.settings, **one.settings}).engine != "own":
+        config = from_mapping({**case.settings, **one.settings})
+        if config.engine != "own":
             importlib.import_module("t2t.models.engine").installed()
     except UsageError as error:
         return f"not available: {error.message}"
+    if config.precision == "bf16" and not has_bf16():
+        return "not available: the hardware does not multiply in bf16"
     return ""
 
 

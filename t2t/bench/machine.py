@@ -17,7 +17,7 @@ from typing import Any
 from t2t import runs
 from t2t.version import VERSION
 
-__all__ = ["DISTURBED", "Clock", "cpus", "describe", "matmul_peak", "memory_mb"]
+__all__ = ["DISTURBED", "Clock", "cpus", "describe", "has_bf16", "matmul_peak", "memory_mb"]
 
 DISTURBED = 0.05  # the share of the CPUs' time taken by others from which a measurement is marked
 FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
@@ -43,6 +43,15 @@ def describe(threads: int) -> dict[str, Any]:
         "threads": threads,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }
+
+
+def has_bf16() -> bool:
+    """Return whether the device multiplies in bf16."""
+    import torch
+
+    from t2t.models.precision import multiplies_bf16
+
+    return multiplies_bf16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def matmul_peak(dtype: str, seconds: float = 0.3, size: int = 1024) -> float:

@@ -64,8 +64,12 @@ def _median(rounds: Rounds, key: str) -> float:
 
 
 def _share(rounds: Rounds, dtype: str | None) -> str:
-    """Return the useful work as a share of the peak measured around it, of its own dtype or another."""
-    if not rounds[0]["gflops"]:
+    """Return the useful work as a share of the peak measured around it, of its own dtype or another.
+
+    A peak below that of fp32 is none: the hardware does not multiply in that dtype.
+    """
+    peaks = rounds[0]["peaks"]
+    if not rounds[0]["gflops"] or peaks[dtype or rounds[0]["dtype"]] < peaks["fp32"]:
         return "–"
     return f"{100 * median(one['gflops'] / one['peaks'][dtype or one['dtype']] for one in rounds):.1f} %"
 

@@ -21,6 +21,7 @@ from transformers import (
 
 from t2t.bench.cases import Ask
 from t2t.bench.flops import shape_of
+from t2t.bench.machine import has_bf16
 from t2t.bench.meter import Meter
 from t2t.config import Config
 from t2t.train import Run, _accelerator, _batches, _step, prepare, train
@@ -155,11 +156,14 @@ def trainer(ask: Ask) -> dict[str, Any]:
 def arguments(ask: Ask, tokens: Sequence[int], a_step: int) -> dict[str, Any]:
     """Return the Trainer's arguments: as it comes, or at its best.
 
-    That is bf16, batches of like lengths, and as many rows as make ``a_step`` tokens on average unless rows are said.
+    That is batches of like lengths, bf16 where the hardware multiplies in it, and as many rows as make ``a_step``
+    tokens on average unless rows are said.
     """
     equal = max(1, round(a_step * len(tokens) / sum(tokens)))
-    best = {"bf16": True, "train_sampling_strategy": "group_by_length"} if ask.how.get("best") else {}
-    return {"per_device_train_batch_size": ask.how.get("batch") or equal, **best}
+    given: dict[str, Any] = {"per_device_train_batch_size": ask.how.get("batch") or equal}
+    if ask.how.get("best"):
+        given |= {"bf16": has_bf16(), "train_sampling_strategy": "group_by_length"}
+    return given
 
 
 def fit(

@@ -10,22 +10,31 @@ import torch
 from t2t.errors import UsageError
 from t2t.models.cpu.kernels import compiled
 
-__all__ = ["autocast", "dtype_of", "precision", "said", "set_dropout"]
+__all__ = ["autocast", "dtype_of", "multiplies_bf16", "precision", "said", "set_dropout"]
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Return whether the hardware multiplies in bf16: where it does not, such products are a hundred times slower."""
+    return bool(torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported())
 
 
 def precision(name: str, device: torch.device) -> str:
     """Return fp32 or bf16; ``auto`` takes bf16 where the hardware multiplies in it."""
     if name == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
-        return "bf16" if fast else "fp32"
+        return "bf16" if multiplies_bf16(device) else "fp32"
     return name
 
 
 def said(name: str, device: torch.device, *, plain: bool) -> list[str]:
     """Return notes on what a run computes in, and on what makes it slow."""
     chosen = precision(name, device)
-    able = "the hardware multiplies in it" if chosen == "bf16" else "the hardware does not multiply in bf16"
-    notes = [f"products in {chosen}: {able if name == 'auto' else 'as asked'}"]
+    able = multiplies_bf16(device)
+    why = "as asked"
+    if name == "auto":
+        why = "the hardware multiplies in it" if able else "the hardware does not multiply in bf16"
+    elif chosen == "bf16" and not able:
+        why = "as asked, though the hardware does not multiply in it and fp32 is many times faster"
+    notes = [f"products in {chosen}: {why}"]
     if device.type == "cpu" and not plain and compiled() is None:
         notes.append("no C compiler was found: transformers' own layers are used, several times slower")
     return notes
