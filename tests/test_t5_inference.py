@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from t2t.models.cpu.rows import finely_rounded
-from t2t.models.t5 import supports
+from t2t.models.t5 import inference, supports
 from t2t.models.t5.decode import prefixes, score
-from t2t.models.t5.inference import Decoder, Packed, fingerprint
+from t2t.models.t5.inference import Decoder, Packed, Product, fingerprint
 from tests.t5_nets import END, KINDS, PAD, numbers, trained
 from tests.toy import build
 
@@ -92,6 +92,18 @@ def test_lower_precisions_mostly_agree(kind: str, precision: str) -> None:
     real = target_BT >= 0
     same = (got.argmax(-1) == want.argmax(-1))[real].float().mean().item()
     assert same > 0.95 and not torch.equal(got, want)
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+def test_products_of_8_bits_do_not_overflow(monkeypatch: pytest.MonkeyPatch, kernels: bool) -> None:
+    if not kernels:
+        monkeypatch.setattr(inference, "compiled", lambda: None)
+    x_NI = torch.full((7, 64), 3.0)
+    x_NI[:, ::5] = -2.0
+    weight_OI = torch.full((33, 64), 0.1)
+    weight_OI[:, 32:48] = -0.05  # sums of two products of 8 bits are beyond 16 bits
+    got, want = Product(weight_OI, "int8")(x_NI), x_NI @ weight_OI.t()
+    assert (got - want).abs().max() < 0.02 * want.abs().max()
 
 
 @pytest.mark.parametrize("kind", KINDS)

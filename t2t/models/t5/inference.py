@@ -78,7 +78,8 @@ def dtype_in(precision: str) -> torch.dtype:
 
 def _whole_numbers() -> bool:
     """Whether products of 8 bits are oneDNN's own, of what a kernel has made whole numbers."""
-    return compiled() is not None and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    able = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return able and compiled() is not None and torch.cpu._is_vnni_supported()
 
 
 def _usual(weight_OI: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -103,7 +104,11 @@ def _multiplied(weight_OI: torch.Tensor, relu: bool) -> Callable[[torch.Tensor],
 
 
 def _quantised(weight_OI: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return a product with weights of 8 bits a row's own scale, and inputs of 8 bits with the scale of each call."""
+    """Return a product with weights of 8 bits a row's own scale, and inputs of 8 bits with the scale of each call.
+
+    Without VNNI a processor adds two products in 16 bits, which overflow in silence: inputs have 7 bits there.
+    """
+    seven_bits = not torch.cpu._is_vnni_supported()
     scales_O = weight_OI.abs().amax(1).clamp(min=1e-12).double() / 127
     engine = torch.backends.quantized.engine
     with warnings.catch_warnings():
@@ -117,7 +122,7 @@ def _quantised(weight_OI: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor
             packed = torch.ops.quantized.linear_prepack(whole_OI, None)
         finally:
             torch.backends.quantized.engine = engine
-    return lambda x_NI: torch.ops.quantized.linear_dynamic(x_NI, packed)
+    return lambda x_NI: torch.ops.quantized.linear_dynamic(x_NI, packed, seven_bits)
 
 
 def _folded(norm: Any, *weights_OI: torch.Tensor) -> torch.Tensor:
