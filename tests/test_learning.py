@@ -23,7 +23,7 @@ def learned(folder: Path, seed: int) -> dict[str, float]:
         model = write_model(folder / "model", dropout=0.0, seed=seed, **shape)
         report = train(
             config(
-                folder / "run", model=str(model), task=("toy/copy", "toy/reverse"), steps=1200, batch_tokens=1024,
+                folder / "run", model=str(model), task=("toy/copy", "toy/reverse"), steps=600, batch_tokens=1024,
                 window=1024, optimizer="rms_adamw", learning_rate=3e-2, schedule="cosine", warmup_steps=50, seed=seed,
                 log_every=50,
             )
