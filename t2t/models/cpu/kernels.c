@@ -379,7 +379,7 @@ static float top_of(const float *x, int64_t n) {
     return top;
 }
 
-/* The scores of a query with their bias, if any; those that are not seen are made e^-87, which is lost in a sum. */
+/* The scores of a query with their bias, if any; those that it does not see become -inf: e^-87, lost in a sum. */
 static inline void biased(float *row, const float *add, int64_t seen) {
     if (add)
         for (int64_t j = 0; j < seen; j++) row[j] += add[j];
