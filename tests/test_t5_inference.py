@@ -39,11 +39,10 @@ def said(count: int, length: int) -> torch.Tensor:
 @pytest.mark.parametrize("kind", KINDS)
 def test_logits_are_those_of_transformers(kind: str) -> None:
     net = trained(kind)
-    source_BS, mask_BS, _ = numbers(11, 900)
+    source_BS, mask_BS, _ = numbers(11, 901)  # of 900 UMT5 has a place where transformers is 5e-5 from its own fp64
     said_BT = said(11, 40)  # beyond what is made room for at first
     got, want = by_steps(net, "fp32", source_BS, mask_BS, said_BT), wanted(net, source_BS, mask_BS, said_BT)
-    # UMT5's has a position where rounding is amplified a hundred times: transformers is 5e-5 from its own fp64 there
-    assert want.std() > 0.5 and torch.allclose(got, want, atol=1e-3) and (got - want).abs().median() < 1e-5
+    assert want.std() > 0.5 and torch.allclose(got, want, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
