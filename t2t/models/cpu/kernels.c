@@ -34,18 +34,12 @@ static inline bf16 bf16_of_f32(float x) { /* a NaN stays one: the loop must see 
 }
 
 /* lowbias32 of C. Wellons' hash prospector: a bijection of 32 bits with low bias (nullprogram.com, 2018). */
-static inline uint32_t mixed(uint32_t x) {
-    x ^= x >> 16;
-    x *= 0x7feb352du;
-    x ^= x >> 15;
-    x *= 0x846ca68bu;
-    x ^= x >> 16;
-    return x;
-}
+#define MIX(x) ((x) ^= (x) >> 16, (x) *= 0x7feb352du, (x) ^= (x) >> 15, (x) *= 0x846ca68bu, (x) ^= (x) >> 16)
 
 /* The factor of an element: 0 where it is dropped. Beyond 2^32 elements the index wraps around. */
 static inline float kept(uint32_t i, uint32_t seed, uint32_t drop, float scale) {
-    return mixed(i ^ seed) >= drop ? scale : 0.0f;
+    uint32_t x = i ^ seed;
+    return MIX(x) >= drop ? scale : 0.0f;
 }
 
 static inline float exp_of(float x) { /* x <= 0: softmax's. Cephes' polynomial, error below 2 ulp */
@@ -359,10 +353,7 @@ static inline vector keeps(uint32_t place, Drop how) { /* kept, from `place` on 
     hashes x = {0};
     for (int l = 0; l < LANES; l++) x[l] = l;
     x = (x + place) ^ how.seed;
-    x = (x ^ x >> 16) * 0x7feb352du;
-    x = (x ^ x >> 15) * 0x846ca68bu;
-    x ^= x >> 16;
-    return (vector)((numbers)(x >= how.drop) & (numbers)((vector){0} + how.scale));
+    return (vector)((numbers)(MIX(x) >= how.drop) & (numbers)((vector){0} + how.scale));
 }
 
 static inline float total(vector of) {
