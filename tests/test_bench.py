@@ -146,12 +146,15 @@ def test_rows_of_a_table() -> None:
     assert list(one) == list(two) == list(three)
 
 
-def test_a_peak_in_bf16_below_that_of_fp32_is_none() -> None:
-    found = measured()["cases"]["x"]
-    for entry in found["contestants"].values():
+def test_where_there_is_no_peak_in_bf16_there_is_no_share_of_it() -> None:
+    found = measured()
+    for entry in found["cases"]["x"]["contestants"].values():
         for one in entry["rounds"]:
-            one["peaks"] = {"fp32": 100.0, "bf16": 1.0}
-    assert [row["of bf16's"] for row in table.rows(found)] == ["–"] * 3
+            for when in ("peaks", "peaks_before", "peaks_after"):
+                one[when] = {"fp32": 100.0}
+    rows = table.rows(found["cases"]["x"])
+    assert [row["of bf16's"] for row in rows] == ["–"] * 3 and rows[0]["of its peak"] == "20.0 %"
+    assert "peak in GFLOP/s: fp32 100 (100–100)." in table.markdown(found)
 
 
 @pytest.mark.parametrize("able", [True, False])

@@ -15,7 +15,7 @@ from t2t import models, sets
 from t2t.apply import options
 from t2t.bench.cases import Ask
 from t2t.bench.flops import shape_of
-from t2t.bench.machine import Clock
+from t2t.bench.machine import Clock, device
 from t2t.bench.meter import speeds
 from t2t.bench.training import settings
 from t2t.config import Config
@@ -42,7 +42,7 @@ def t2t(ask: Ask) -> dict[str, Any]:
 def generate(ask: Ask) -> dict[str, Any]:
     """Write with ``generate``, 32 rows at a time as they come, in fp32."""
     model, egs, _ = _opened(ask, precision="fp32", plain=True)
-    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(_device()).eval()
+    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(device()).eval()
     usual: dict[str, Any] = {
         "num_beams": ask.how.get("beams", 1), "do_sample": False, "pad_token_id": model.tokens.pad,
         "eos_token_id": model.tokens.eos, "decoder_start_token_id": net.config.decoder_start_token_id,
@@ -65,7 +65,7 @@ def generate(ask: Ask) -> dict[str, Any]:
 def forward(ask: Ask) -> dict[str, Any]:
     """Rank with one forward pass a choice over 32 rows at a time as they come, in fp32."""
     model, egs, _ = _opened(ask, precision="fp32", by="rank", plain=True)
-    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(_device()).eval()
+    net = AutoModelForSeq2SeqLM.from_pretrained(ask.model, trust_remote_code=False).to(device()).eval()
 
     def answer(some: Sequence[Example]) -> list[str]:
         said: list[str] = []
@@ -99,7 +99,7 @@ def _opened(ask: Ask, **more: Any) -> tuple[Model, list[Example], Config]:
     """Return t2t's model, the rows to answer (encoded), and the configuration."""
     config = settings(ask, eval_limit=max(1, ask.rows // len(ask.settings["task"])), **more)
     model = models.load(ask.model, options=options(config))
-    model.net.to(_device())
+    model.net.to(device())
     egs = [eg for some in sets.load(config, training=False).score.values() for eg in some]
     if ask.how.get("forced") and (nameless := _nameless(model)):
         model.tokens.eos = nameless[0]  # suppressed by both sides, so no answer ends before its limit
@@ -148,8 +148,4 @@ def _inputs(tokens: Tokens, egs: Sequence[Example]) -> dict[str, torch.Tensor]:
 
 def _padded(rows: Sequence[Any], value: int) -> torch.Tensor:
     longest = [torch.as_tensor(row, dtype=torch.long) for row in rows]
-    return torch.nn.utils.rnn.pad_sequence(longest, batch_first=True, padding_value=value).to(_device())
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.nn.utils.rnn.pad_sequence(longest, batch_first=True, padding_value=value).to(device())

@@ -14,11 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from t2t.bench.cases import Ask
-from t2t.bench.machine import matmul_peak, memory_mb
+from t2t.bench.machine import has_bf16, matmul_peak, memory_mb
 
 __all__ = ["measure"]
-
-DTYPES = ("fp32", "bf16")
 
 
 def measure(ask: Ask) -> dict[str, Any]:
@@ -28,11 +26,12 @@ def measure(ask: Ask) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(ask.threads)
-    before = {dtype: matmul_peak(dtype) for dtype in DTYPES}
+    dtypes = ("fp32", "bf16") if has_bf16() else ("fp32",)
+    before = {dtype: matmul_peak(dtype) for dtype in dtypes}
     found = work(ask)
     memory = memory_mb()
-    after = {dtype: matmul_peak(dtype) for dtype in DTYPES}
-    peaks = {dtype: (before[dtype] + after[dtype]) / 2 for dtype in DTYPES}
+    after = {dtype: matmul_peak(dtype) for dtype in dtypes}
+    peaks = {dtype: (before[dtype] + after[dtype]) / 2 for dtype in dtypes}
     return {"memory_mb": memory, **found, "peaks": peaks, "peaks_before": before, "peaks_after": after}
 
 

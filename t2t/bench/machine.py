@@ -17,7 +17,7 @@ from typing import Any
 from t2t import runs
 from t2t.version import VERSION
 
-__all__ = ["DISTURBED", "Clock", "cpus", "describe", "has_bf16", "matmul_peak", "memory_mb"]
+__all__ = ["DISTURBED", "Clock", "cpus", "describe", "device", "has_bf16", "matmul_peak", "memory_mb"]
 
 DISTURBED = 0.05  # the share of the CPUs' time taken by others from which a measurement is marked
 FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
@@ -45,27 +45,34 @@ def describe(threads: int) -> dict[str, Any]:
     }
 
 
+def device() -> str:
+    """Return where everybody computes: ``cuda`` where there is a GPU, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def has_bf16() -> bool:
     """Return whether the device multiplies in bf16."""
     import torch
 
     from t2t.models.precision import multiplies_bf16
 
-    return multiplies_bf16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return multiplies_bf16(torch.device(device()))
 
 
 def matmul_peak(dtype: str, seconds: float = 0.3, size: int = 1024) -> float:
     """Return the GFLOP/s of a large matrix product in ``fp32`` or ``bf16``: the best of the runs in some seconds."""
     import torch
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    where = device()
     kind = torch.bfloat16 if dtype == "bf16" else torch.float32
-    a, b = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
+    a, b = (torch.randn(size, size, device=where).to(kind) for _ in range(2))
     best, begun = float("inf"), time.perf_counter()
     while time.perf_counter() - begun < seconds:
         started = time.perf_counter()
         a @ b
-        if device == "cuda":
+        if where == "cuda":
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - started)
     return 2 * size**3 / best / 1e9

@@ -64,14 +64,11 @@ def _median(rounds: Rounds, key: str) -> float:
 
 
 def _share(rounds: Rounds, dtype: str | None) -> str:
-    """Return the useful work as a share of the peak measured around it, of its own dtype or another.
-
-    A peak below that of fp32 is none: the hardware does not multiply in that dtype.
-    """
-    peaks = rounds[0]["peaks"]
-    if not rounds[0]["gflops"] or peaks[dtype or rounds[0]["dtype"]] < peaks["fp32"]:
+    """Return the useful work as a share of the peak measured around it, of its own dtype or another."""
+    dtype = dtype or rounds[0]["dtype"]
+    if not rounds[0]["gflops"] or dtype not in rounds[0]["peaks"]:
         return "–"
-    return f"{100 * median(one['gflops'] / one['peaks'][dtype or one['dtype']] for one in rounds):.1f} %"
+    return f"{100 * median(one['gflops'] / one['peaks'][dtype] for one in rounds):.1f} %"
 
 
 def _same(rounds: Rounds, first: Rounds) -> str:
@@ -138,7 +135,7 @@ def _peaks(found: Mapping[str, Any]) -> str:
         for one in entry["rounds"]
     ]  # fmt: skip
     said = []
-    for dtype in ("fp32", "bf16") if measured else ():
+    for dtype in measured[0]["peaks"] if measured else ():
         values = [one[when][dtype] for one in measured for when in ("peaks_before", "peaks_after")]
         said.append(f"{dtype} {median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})")
     return f"Matrix-product peak in GFLOP/s: {', '.join(said)}." if said else ""
